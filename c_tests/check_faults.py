@@ -1,0 +1,49 @@
+#!/usr/bin/env python3
+"""Compares docs/faults.md with the cases: every row that names a program has a case fault_<row>_..., in each program
+that it names first, and every such case has its row.
+
+    check_faults.py docs/faults.md c_tests
+"""
+
+import pathlib
+import re
+import sys
+
+
+def rows(page):
+    """Row number -> the programs of its last column; none for rows that say why nothing is shown."""
+    found = {}
+    for line in page.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if re.fullmatch(r"[A-F]\d+", cells[0]):
+            if len(cells) != 4 or not cells[3] or cells[0] in found:
+                raise SystemExit(f"faults.md: row {cells[0]} is malformed or stands there twice")
+            shown = cells[3] if re.match(r"`\w+`", cells[3]) else ""
+            found[cells[0]] = re.findall(r"(?:^|, )`(\w+)`", shown)
+    return found
+
+
+def cases(folder):
+    """Row number -> the programs with a case of that number."""
+    found = {}
+    for source in sorted([*folder.glob("*.c"), *folder.glob("*.cc"), *folder.glob("contract/*.h")]):
+        program = "contract" if source.suffix == ".h" else source.stem
+        for row in re.findall(r"fault_([A-F]\d+)_", source.read_text(encoding="utf-8")):
+            found.setdefault(row, set()).add(program)
+    return found
+
+
+def main(page, folder):
+    documented, shown = rows(pathlib.Path(page).read_text(encoding="utf-8")), cases(pathlib.Path(folder))
+    wrong = [f"{row}: has a case, but no row that names {', '.join(sorted(programs))}"
+             for row, programs in shown.items() if not programs <= set(documented.get(row, []))]
+    wrong += [f"{row}: no case in {program}" for row, programs in documented.items()
+              for program in programs if program not in shown.get(row, set())]
+    for line in wrong:
+        print(f"faults.md: {line}")
+    print(f"{len(documented)} rows, {sum(map(bool, documented.values()))} with cases")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,134 @@
+// Child processes of a test: by fork, or by fork and exec of this very program with the name of a scenario.
+// What a child writes to stdout and stderr is captured; one that does not end is killed and fails the case.
+#ifndef CHILD_H
+#define CHILD_H
+#include "harness.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+// What child_fork() and child_exec() return: the exit status, or this for an end by a signal.
+#define KILLED_BY(signal) (1000 + (signal))
+#define CHILD_ENVIRONMENT "THREADING_TEST_SCENARIO"
+
+// A process of its own for what ends one: SCENARIO(name) { ... exit(3); }, run by child_exec("name", ...).
+// It is a case of this program only where the environment names it, so that no list shows it.
+#define SCENARIO(name)                                                                                    \
+  static void scenario_##name(void);                                                                      \
+  __attribute__((constructor)) static void offer_##name(void) {                                           \
+    static harness_case offered = { #name, scenario_##name, NULL };                                       \
+    if (child_is(#name)) harness_register(&offered);                                                      \
+  }                                                                                                       \
+  static void scenario_##name(void)
+
+static inline bool child_is(const char *scenario) {
+  const char *wanted = getenv(CHILD_ENVIRONMENT);
+  return wanted != NULL && strcmp(wanted, scenario) == 0;
+}
+
+// Unbuffered, so that what was said counts wherever the process ends.
+static inline void say(const char *text) {
+  size_t length = strlen(text);
+  while (length > 0) {
+    const ssize_t written = write(STDOUT_FILENO, text, length);
+    if (written < 0) _exit(99);
+    text += written;
+    length -= (size_t)written;
+  }
+}
+
+// Reads until every writer has ended; false when that takes too long.
+static inline bool child_read(int from, char *output, size_t size) {
+  const int64_t end = NOW_NS() + scaled(THREADING_SECONDS(8));
+  size_t used = 0;
+  bool ended = false;
+  while (!ended && NOW_NS() < end) {
+    struct pollfd ready = { from, POLLIN, 0 };
+    if (poll(&ready, 1, 100) <= 0) continue;
+    char part[512];
+    const ssize_t got = read(from, part, sizeof part);
+    const size_t room = size - 1 - used;
+    const size_t kept = got <= 0 ? 0 : (size_t)got < room ? (size_t)got : room;
+    memcpy(output + used, part, kept);
+    used += kept;
+    ended = got <= 0;
+  }
+  output[used] = '\0';
+  return ended;
+}
+
+static inline int child_end(pid_t child, int from, char *output, size_t size) {
+  char own[4096];
+  if (output == NULL) {
+    output = own;
+    size = sizeof own;
+  }
+  const bool ended = child_read(from, output, size);
+  if (!ended) kill(child, SIGKILL);
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0) CHECK(errno == EINTR);
+  close(from);
+  const int code = WIFEXITED(status) ? WEXITSTATUS(status) : KILLED_BY(WTERMSIG(status));
+  if (!ended || code == 1) fprintf(stderr, "the child %s: %s\n", ended ? "failed" : "hangs", output);
+  CHECK(ended);
+  if (code == HARNESS_SKIPPED) SKIP(output);
+  return code;
+}
+
+// Starts a child that writes to *from; in the child it returns 0.
+static inline pid_t child_start(int *from) {
+  int ends[2];
+  CHECK(pipe2(ends, O_CLOEXEC) == 0);
+  fflush(NULL);
+  const pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    dup2(ends[1], STDOUT_FILENO);
+    dup2(ends[1], STDERR_FILENO);
+  }
+  close(ends[1]);
+  if (child == 0) close(ends[0]);
+  *from = ends[0];
+  return child;
+}
+
+// Runs body(arg) in a forked child, which then ends with 0 and without exit handlers. `output` may be NULL.
+static inline int child_fork(void (*body)(void *), void *arg, char *output, size_t size) {
+  int from;
+  const pid_t child = child_start(&from);
+  if (child == 0) {
+    body(arg);
+    _exit(0);
+  }
+  return child_end(child, from, output, size);
+}
+
+// Runs a scenario in a new process of this program. `output` may be NULL.
+static inline int child_exec(const char *scenario, char *output, size_t size) {
+  int from;
+  const pid_t child = child_start(&from);
+  if (child == 0) {
+    setenv(CHILD_ENVIRONMENT, scenario, 1);
+    execl("/proc/self/exe", "scenario", scenario, (char *)NULL);
+    _exit(98);
+  }
+  return child_end(child, from, output, size);
+}
+
+// For what the system refuses: gives up every privilege of root, for this process and for good.
+static inline void child_drop_privileges(void) {
+  const struct rlimit none = { 0, 0 };
+  CHECK(setrlimit(RLIMIT_NICE, &none) == 0);
+  CHECK(setrlimit(RLIMIT_RTPRIO, &none) == 0);
+  if (getuid() != 0) return;
+  CHECK(setgid(65534) == 0);
+  CHECK(setuid(65534) == 0);
+  // Without this the process may no longer read all of its own /proc entries.
+  CHECK(prctl(PR_SET_DUMPABLE, 1) == 0);
+}
+
+#endif

@@ -1,0 +1,114 @@
+// A tour through every kind of object, for the places where a library is rarely used: before main, in exit
+// handlers, in key destructors, in forked children.
+#ifndef EVERYTHING_H
+#define EVERYTHING_H
+#include "harness.h"
+
+static inline void use_lock(void) {
+  threading_lock lock;
+  OK(threading_lock_create(&lock));
+  OK(threading_lock_acquire(lock, THREADING_FOREVER));
+  IS(threading_lock_acquire(lock, 1000), THREADING_TIMEOUT);
+  EQ(threading_lock_locked(lock), 1);
+  OK(threading_lock_release(lock));
+  OK(threading_lock_destroy(lock));
+}
+
+static inline void use_rlock(void) {
+  threading_rlock rlock;
+  OK(threading_rlock_create(&rlock));
+  OK(threading_rlock_acquire(rlock, THREADING_FOREVER));
+  OK(threading_rlock_acquire(rlock, THREADING_FOREVER));
+  EQ(threading_rlock_is_owned(rlock), 1);
+  EQ(threading_rlock_recursion_count(rlock), 2);
+  OK(threading_rlock_release(rlock));
+  OK(threading_rlock_release(rlock));
+  OK(threading_rlock_destroy(rlock));
+}
+
+static inline void use_condition(void) {
+  threading_condition condition;
+  OK(threading_condition_create(&condition));
+  OK(threading_condition_acquire(condition, THREADING_FOREVER));
+  IS(threading_condition_wait(condition, 1000), THREADING_TIMEOUT);
+  OK(threading_condition_notify_all(condition));
+  OK(threading_condition_release(condition));
+  OK(threading_condition_destroy(condition));
+}
+
+static inline void use_semaphore(void) {
+  threading_semaphore semaphore;
+  OK(threading_semaphore_create_bounded(1, &semaphore));
+  OK(threading_semaphore_acquire(semaphore, THREADING_FOREVER));
+  IS(threading_semaphore_acquire(semaphore, 1000), THREADING_TIMEOUT);
+  OK(threading_semaphore_release(semaphore, 1));
+  IS(threading_semaphore_release(semaphore, 1), THREADING_E_OVERFLOW);
+  OK(threading_semaphore_destroy(semaphore));
+}
+
+static inline void use_event(void) {
+  threading_event event;
+  OK(threading_event_create(&event));
+  IS(threading_event_wait(event, 1000), THREADING_TIMEOUT);
+  OK(threading_event_set(event));
+  OK(threading_event_wait(event, THREADING_FOREVER));
+  OK(threading_event_destroy(event));
+}
+
+static inline void use_barrier(void) {
+  threading_barrier barrier;
+  int64_t index = -1;
+  OK(threading_barrier_create(1, NULL, NULL, THREADING_FOREVER, &barrier));
+  OK(threading_barrier_wait(barrier, THREADING_FOREVER, &index));
+  EQ(index, 0);
+  OK(threading_barrier_destroy(barrier));
+}
+
+static inline void use_local(void) {
+  threading_local local;
+  int value;
+  void *got = NULL;
+  OK(threading_local_create(NULL, &local));
+  OK(threading_local_set(local, &value));
+  OK(threading_local_get(local, &got));
+  CHECK(got == &value);
+  OK(threading_local_destroy(local));
+}
+
+static inline void *set_flag(void *arg) {
+  atomic_store((atomic_bool *)arg, true);
+  return arg;
+}
+
+static inline void fire(void *arg) { set_flag(arg); }
+
+static inline void use_thread_and_timer(void) {
+  atomic_bool ran = false, fired = false;
+  threading_timer timer;
+  finish_thread(spawn_thread(set_flag, &ran));
+  CHECK(atomic_load(&ran));
+  OK(threading_timer_create(0, fire, &fired, NULL, &timer));
+  OK(threading_timer_start(timer));
+  OK(threading_timer_join(timer, THREADING_FOREVER));
+  CHECK(atomic_load(&fired));
+  OK(threading_timer_destroy(timer));
+}
+
+static inline void use_objects(void) {
+  use_lock();
+  use_rlock();
+  use_condition();
+  use_semaphore();
+  use_event();
+  use_barrier();
+  use_local();
+}
+
+static inline void use_everything(void) {
+  CHECK(threading_current_thread().id != 0);
+  use_objects();
+  use_thread_and_timer();
+  CHECK(threading_active_count() >= 1);
+}
+
+#endif

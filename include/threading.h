@@ -1,0 +1,2083 @@
+/*
+ * threading.h: Python's threading for C.
+ *
+ * Threads with names, daemons and results; locks with timeouts; conditions without spurious wake-ups;
+ * semaphores, events, barriers, thread locals and timers. Misuse is answered with a status and never with
+ * undefined behaviour: a handle that is zero, stale, of another kind or garbage makes a call fail, and
+ * nothing else.
+ *
+ * A complete program; compile it with `cc program.c -lthreading`:
+ *
+ *   #include <stdio.h>
+ *   #include <threading.h>
+ *
+ *   static threading_lock lock;
+ *   static int counter;
+ *
+ *   static void *count(void *arg) {
+ *     for (int i = 0; i < 100000; i++) THREADING_WITH(lock) counter++;
+ *     return arg;
+ *   }
+ *
+ *   int main(void) {
+ *     threading_thread workers[2];
+ *     if (threading_lock_create(&lock) != THREADING_OK) return 1;
+ *     for (int i = 0; i < 2; i++)
+ *       if (threading_thread_spawn(count, NULL, NULL, &workers[i]) != THREADING_OK) return 1;
+ *     for (int i = 0; i < 2; i++) threading_thread_join(workers[i], THREADING_FOREVER);
+ *     printf("counter: %d\n", counter);
+ *     return 0;
+ *   }
+ *
+ * It prints `counter: 200000`. To link the static library instead, see the README; CMake finds both by
+ * find_package(threading), other builds by pkg-config threading.
+ *
+ *
+ * CONVENTIONS, said once and not repeated below
+ *
+ * Status.      A function that can fail returns a threading_status. 0 is done; above 0 is an outcome to
+ *              branch on, such as THREADING_TIMEOUT; below 0 is misuse or failure. A question (`locked`,
+ *              `is_set`) answers 1 for yes and 0 for no, a count answers 0 or more; below 0 both are a
+ *              status. Any function that takes a handle can answer THREADING_E_HANDLE, and any can answer
+ *              THREADING_E_INTERNAL, which is a defect of this library. threading_last_error() has the
+ *              story of this thread's last negative status. errno is left as it was.
+ * Handles.     Each kind of object has a struct of its own around a 64-bit number, passed by value; a
+ *              foreign function interface can pass the number itself. 0 names nothing. `create` makes an
+ *              object, `destroy` ends it; no handle ever comes to name another object. Destroying what is
+ *              held or waited on answers THREADING_E_BUSY and changes nothing.
+ * Time.        A timeout is relative, in nanoseconds, on the monotonic clock: 0 tries once,
+ *              THREADING_FOREVER has no limit, anything below that is THREADING_E_INVALID, also when the
+ *              call would not have waited. Very long timeouts saturate, they never wrap. A wait ends for
+ *              the reason that its status names: there are no spurious wake-ups and no interruptions by
+ *              signals.
+ * Results.     Out-parameters are written only when the status is THREADING_OK or THREADING_OWNER_DEAD.
+ * Pointers.    Where NULL is allowed the parameter says so; elsewhere it is THREADING_E_INVALID. Every
+ *              other pointer is trusted.
+ * Callbacks.   A callback comes with an argument. Where a destructor can be given with it, the destructor
+ *              runs exactly once, however things end; when the call itself fails, the argument stays the
+ *              caller's. Without a destructor the argument must outlive the object. A callback may call
+ *              this library. `pthread_exit` and `pthread_cancel` in the target of a thread end that thread
+ *              cleanly, and its joiners learn of it; a C++ exception that leaves the target ends the
+ *              process, as in std::thread.
+ * Options.     An options struct begins with its own size, `sizeof`. Zero means the default in every field,
+ *              and NULL instead of the struct means all defaults.
+ * Text.        Text is UTF-8 and copied on entry. A getter fills `buffer` with at most `size` bytes, always
+ *              terminated and cut only between characters; `*needed` is the size of the whole text with its
+ *              NUL.
+ * Memory.      What a thread did before it released, notified, set, started a thread or ended is seen by
+ *              the thread that acquires, is woken, waits, runs or joins in return; a barrier orders all
+ *              before it with all after it.
+ * Signals.     Signal handlers may call threading_event_set(), threading_semaphore_release() and what says so
+ *              under its thread safety, nothing else.
+ * Names.       Every name is `threading_` or `THREADING_`, then the noun of its section, then a verb of
+ *              Python's. Where a function has a counterpart in Python, its last line names it.
+ *
+ *
+ * CONTENTS
+ *
+ *   Version, status and time          threading_status_name()            8 functions
+ *   Threads                           threading_thread_spawn()          21 functions
+ *   Who else is there                 threading_current_thread()        12 functions
+ *   Hooks and the end of the process  threading_set_excepthook()         5 functions
+ *   Locals                            threading_local_create()           4 functions
+ *   Lock                              threading_lock_acquire()           5 functions
+ *   RLock                             threading_rlock_acquire()          7 functions
+ *   Condition                         threading_condition_wait_for()    10 functions
+ *   Semaphore                         threading_semaphore_acquire()      6 functions
+ *   Event                             threading_event_wait()             6 functions
+ *   Barrier                           threading_barrier_wait()           8 functions
+ *   Timer                             threading_timer_create()           5 functions
+ *   THREADING_WITH                    THREADING_WITH
+ */
+#ifndef THREADING_H
+#define THREADING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Version, status and time -------------------------------------------------------------------------- */
+
+/**
+ * The major version: a program compiled with another one must not use the library.
+ */
+#define THREADING_VERSION_MAJOR 0
+
+/**
+ * The minor version: it grows with each function that is added.
+ */
+#define THREADING_VERSION_MINOR 1
+
+/**
+ * The patch version.
+ */
+#define THREADING_VERSION_PATCH 0
+
+/**
+ * All three in one number: major * 1000000 + minor * 1000 + patch.
+ */
+#define THREADING_VERSION 1000
+
+/**
+ * How a call ended: 0 is done, above 0 is an outcome to branch on, below 0 is misuse or failure.
+ */
+typedef int32_t threading_status;
+
+/**
+ * Done.
+ */
+#define THREADING_OK 0
+
+/**
+ * The time ran out first; nothing has changed.
+ */
+#define THREADING_TIMEOUT 1
+
+/**
+ * A cancel token in force ended the wait.
+ */
+#define THREADING_INTERRUPTED 2
+
+/**
+ * It was cancelled.
+ */
+#define THREADING_CANCELLED 3
+
+/**
+ * It is shut down.
+ */
+#define THREADING_CLOSED 4
+
+/**
+ * The barrier is broken.
+ */
+#define THREADING_BROKEN 5
+
+/**
+ * The target or callback itself failed: it has a code and a message.
+ */
+#define THREADING_FAILED 6
+
+/**
+ * Acquired, but the owner before ended without releasing; what it guards may be half changed.
+ */
+#define THREADING_OWNER_DEAD 7
+
+/**
+ * The handle names no living object of this kind.
+ */
+#define THREADING_E_HANDLE (-1)
+
+/**
+ * An argument is wrong: a NULL callback, a negative count, a timeout below -1.
+ */
+#define THREADING_E_INVALID (-2)
+
+/**
+ * Not allowed now: a second start, a join before the start, the release of an unlocked lock.
+ */
+#define THREADING_E_STATE (-3)
+
+/**
+ * The caller does not hold it.
+ */
+#define THREADING_E_NOT_OWNER (-4)
+
+/**
+ * The wait could never end: the caller waits for itself, or in a circle of threads.
+ */
+#define THREADING_E_DEADLOCK (-5)
+
+/**
+ * What is to be destroyed is in use.
+ */
+#define THREADING_E_BUSY (-6)
+
+/**
+ * A counter is at its limit.
+ */
+#define THREADING_E_OVERFLOW (-7)
+
+/**
+ * No memory.
+ */
+#define THREADING_E_NO_MEMORY (-8)
+
+/**
+ * The system starts no more threads.
+ */
+#define THREADING_E_NO_THREAD (-9)
+
+/**
+ * The system does not allow it.
+ */
+#define THREADING_E_PERMISSION (-10)
+
+/**
+ * This system has no such thing.
+ */
+#define THREADING_E_UNSUPPORTED (-11)
+
+/**
+ * What ran behind this handle stayed in the parent process.
+ */
+#define THREADING_E_FORKED (-12)
+
+/**
+ * The system refused for another reason; threading_last_error() has its errno.
+ */
+#define THREADING_E_SYSTEM (-13)
+
+/**
+ * A defect of this library, caught at its boundary.
+ */
+#define THREADING_E_INTERNAL (-14)
+
+/**
+ * The timeout without limit.
+ */
+#define THREADING_FOREVER ((int64_t)-1)
+
+/**
+ * The limit of a semaphore's value, of a barrier's parties and of an rlock's depth.
+ */
+#define THREADING_COUNT_MAX INT64_C(1073741823)
+
+/**
+ * What a thread runs; what it returns is the thread's result.
+ */
+typedef void *(*threading_target)(void *arg);
+
+/**
+ * What a timer or the end of the process calls.
+ */
+typedef void (*threading_callback)(void *arg);
+
+/**
+ * What ends an argument or a value; it runs once for each.
+ */
+typedef void (*threading_destructor)(void *arg);
+
+/**
+ * What threading_condition_wait_for() waits for: anything but 0 is true.
+ */
+typedef int32_t (*threading_predicate)(void *arg);
+
+/**
+ * What one thread of a barrier does for all: anything but #THREADING_OK says that it failed.
+ */
+typedef threading_status (*threading_action)(void *arg);
+
+/**
+ * Tells the version of the library that the program runs with; #THREADING_VERSION is the one it was compiled with.
+ *
+ * \returns major * 1000000 + minor * 1000 + patch
+ * \threadsafety any thread, also in a signal handler
+ * \since 0.1.0
+ */
+uint32_t threading_version(void);
+
+/**
+ * Names `status` as this header does, for example `THREADING_E_BUSY`.
+ *
+ * \param status  any number
+ * \returns a text that is good for ever, never NULL; `unknown status` when `status` is none of this version
+ * \threadsafety any thread, also in a signal handler
+ * \since 0.1.0
+ */
+const char *threading_status_name(threading_status status);
+
+/**
+ * Says in a few words what `status` means; threading_last_error() knows more of a certain failure.
+ *
+ * \param status  any number
+ * \returns a text that is good for ever, never NULL, also when `status` is none of this version
+ * \threadsafety any thread, also in a signal handler
+ * \since 0.1.0
+ */
+const char *threading_status_message(threading_status status);
+
+/**
+ * Tells the story of this thread's last negative status: which call, which object, why.
+ *
+ * A call that succeeds, or ends with an outcome above 0, leaves it as it is. An example:
+ * `threading_lock_release: lock 0x0200000000000001: it is not locked`.
+ *
+ * \returns a text that is good until this thread's next call with a negative status, never NULL; "" when there was
+ *          none. Without memory for the story it is what threading_status_message() says of the status
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+const char *threading_last_error(void);
+
+/**
+ * Gets code and message of the failure behind this thread's last #THREADING_FAILED of an action.
+ *
+ * The code is what the action returned, or what it gave to threading_fail(). The failure of a thread's target is
+ * the thread's: see threading_thread_failure().
+ *
+ * \param code    where the code is written
+ * \param buffer  where the message is written, cut to `size` bytes; NULL when `size` is 0
+ * \param size    bytes in `buffer`
+ * \param needed  where the size of the whole message with its NUL is written; may be NULL
+ * \returns #THREADING_OK, also when the message was cut; #THREADING_E_STATE when there was none;
+ *          #THREADING_E_INVALID when `code` is NULL, or `buffer` is with a `size` above 0
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_last_failure(int32_t *code,
+                                        char *buffer,
+                                        size_t size,
+                                        size_t *needed);
+
+/**
+ * Turns seconds, as Python counts time, into a timeout.
+ *
+ * It saturates, and rounds up to the next nanosecond, so that a tiny wait never becomes a poll.
+ *
+ * \param seconds  how long, with fractions
+ * \returns nanoseconds; -2 for NaN and for every negative number, which each call refuses as #THREADING_E_INVALID
+ * \threadsafety any thread, also in a signal handler
+ * \since 0.1.0
+ */
+int64_t threading_seconds(double seconds);
+
+/**
+ * Reads the monotonic clock, from which deadlines are made: `threading_now() + THREADING_SECONDS(2)`.
+ *
+ * \returns nanoseconds since a moment that stays the same while the system runs
+ * \threadsafety any thread, also in a signal handler
+ * \since 0.1.0
+ * \sa Python `time.monotonic_ns`
+ */
+int64_t threading_now(void);
+
+/**
+ * Turns a deadline into a timeout, for several waits that end at the same moment.
+ *
+ * \param deadline_ns  a moment of threading_now(), in nanoseconds
+ * \returns the nanoseconds left until then; 0 when it has passed, never below
+ * \threadsafety any thread, also in a signal handler
+ * \since 0.1.0
+ */
+int64_t threading_until(int64_t deadline_ns);
+
+/**
+ * Whether `status` says that a lock is now held: #THREADING_OK or #THREADING_OWNER_DEAD. The argument is
+ * evaluated twice.
+ */
+#define THREADING_ACQUIRED(status) ((status) == THREADING_OK || (status) == THREADING_OWNER_DEAD)
+
+/**
+ * A constant number of seconds as a timeout, `THREADING_SECONDS(2)` or `THREADING_SECONDS(0.5)`. For values
+ * that the program computes use threading_seconds(), which saturates.
+ */
+#define THREADING_SECONDS(x) ((int64_t)((x) * 1000000000LL))
+
+/**
+ * A constant number of milliseconds as a timeout.
+ */
+#define THREADING_MILLISECONDS(x) ((int64_t)((x) * 1000000LL))
+
+/* ---- Threads ------------------------------------------------------------------------------------------- */
+
+/**
+ * A daemon if its creator is one.
+ */
+#define THREADING_DAEMON_INHERIT 0
+
+/**
+ * A daemon: the end of the process does not wait for it.
+ */
+#define THREADING_DAEMON 1
+
+/**
+ * Not a daemon: the end of the process waits for it.
+ */
+#define THREADING_NON_DAEMON 2
+
+/**
+ * The usual policy: threads share the processors fairly, by their niceness.
+ */
+#define THREADING_SCHED_OTHER 0
+
+/**
+ * As #THREADING_SCHED_OTHER, for long computations that need not react quickly.
+ */
+#define THREADING_SCHED_BATCH 1
+
+/**
+ * Runs only when nothing else wants to.
+ */
+#define THREADING_SCHED_IDLE 2
+
+/**
+ * Real time: runs until it waits or a thread of higher priority wants to run.
+ */
+#define THREADING_SCHED_FIFO 3
+
+/**
+ * Real time: as #THREADING_SCHED_FIFO, taking turns with threads of the same priority.
+ */
+#define THREADING_SCHED_RR 4
+
+/**
+ * A thread, from its creation until it has ended and its creator has destroyed it.
+ *
+ * Its number is never reused, and is its ident. Threads that the library did not start have a handle too:
+ * see threading_current_thread().
+ */
+typedef struct threading_thread {
+  /**
+   * The number by which languages in one process share the thread; 0 names nothing.
+   */
+  uint64_t id;
+} threading_thread;
+
+/**
+ * How a thread is to be; zero is the default in every field.
+ *
+ * \code
+ * threading_thread_options options = { sizeof options };
+ * options.name = "reader";
+ * options.daemon = THREADING_DAEMON;
+ * threading_thread_spawn(read_all, &source, &options, &reader);
+ * \endcode
+ */
+typedef struct threading_thread_options {
+  /**
+   * `sizeof(threading_thread_options)`.
+   */
+  size_t size;
+  /**
+   * Any text of any length, of which the system is told the first 15 bytes; NULL: `Thread-1`, `Thread-2` and so on.
+   */
+  const char *name;
+  /**
+   * #THREADING_DAEMON_INHERIT, #THREADING_DAEMON or #THREADING_NON_DAEMON.
+   */
+  int32_t daemon;
+  /**
+   * Niceness, -20 to 19, lower runs more; 0: as its creator.
+   */
+  int32_t priority;
+  /**
+   * Bytes, at least 32 KiB; 0: as threading_stack_size() says.
+   */
+  size_t stack_size;
+  /**
+   * The numbers of the processors that it may run on; NULL when `cpu_count` is 0.
+   */
+  const uint32_t *cpus;
+  /**
+   * How many `cpus` there are; 0: those of its creator.
+   */
+  size_t cpu_count;
+  /**
+   * Above 0: the thread gets a copy of that many bytes at `arg`, aligned to 16, which is freed when it ends.
+   */
+  size_t arg_size;
+  /**
+   * Ends the argument, or its copy, on the thread when the target has returned or was left; NULL: nothing to end.
+   */
+  threading_destructor arg_destructor;
+} threading_thread_options;
+
+/**
+ * Makes a thread that runs `target` with `arg` once it is started.
+ *
+ * Its name, priority, scheduler, processors and daemon flag can still be set. A thread that is never started has to
+ * be destroyed; that ends its argument.
+ *
+ * \param target   what it runs
+ * \param arg      given to `target`; the thread's when the call succeeds, the caller's when it fails
+ * \param options  NULL: all defaults
+ * \param out      where the thread is written
+ * \returns #THREADING_OK; #THREADING_E_NO_MEMORY; #THREADING_E_INVALID when `target` or `out` is NULL, an option is
+ *          out of its range or not UTF-8, or `arg` is NULL with an `arg_size` above 0
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Thread`
+ */
+threading_status threading_thread_create(threading_target target,
+                                         void *arg,
+                                         const threading_thread_options *options,
+                                         threading_thread *out);
+
+/**
+ * Starts `thread`: from then on it is alive, and its target runs with the signal mask of the caller.
+ *
+ * When the call fails the thread is unstarted as before, with what was set, and may be started again. A priority,
+ * scheduler or processors that the system refuses make the call fail; they are never left out silently.
+ *
+ * \param thread  the thread
+ * \returns #THREADING_OK; #THREADING_E_STATE when it was started or run before; #THREADING_E_NO_THREAD when the system
+ *          has no room for another thread; #THREADING_E_NO_MEMORY, also for a stack too large; #THREADING_E_PERMISSION
+ *          when the system refuses what was set; #THREADING_E_UNSUPPORTED; #THREADING_E_SYSTEM
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Thread.start`
+ */
+threading_status threading_thread_start(threading_thread thread);
+
+/**
+ * Makes a thread and starts it: threading_thread_create() and threading_thread_start() in one call.
+ *
+ * When the call fails there is no thread, and `arg` stays the caller's: its destructor does not run.
+ *
+ * \param target   what it runs
+ * \param arg      given to `target`; the thread's when the call succeeds, the caller's when it fails
+ * \param options  NULL: all defaults
+ * \param out      where the thread is written; the thread may run before that
+ * \returns #THREADING_OK; #THREADING_E_INVALID when `target` or `out` is NULL, an option is out of its range or not
+ *          UTF-8, or `arg` is NULL with an `arg_size` above 0; #THREADING_E_NO_MEMORY, also for a stack too large;
+ *          #THREADING_E_NO_THREAD when the system has no room for another thread; #THREADING_E_PERMISSION when it
+ *          refuses the priority or the processors; #THREADING_E_UNSUPPORTED; #THREADING_E_SYSTEM
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Thread`
+ */
+threading_status threading_thread_spawn(threading_target target,
+                                        void *arg,
+                                        const threading_thread_options *options,
+                                        threading_thread *out);
+
+/**
+ * Runs the target of `thread` here and now, on the calling thread; afterwards `thread` has ended.
+ *
+ * Only its target and its argument are used: the running thread stays who it is. No hook hears of a failure. When
+ * the target leaves by `pthread_exit`, cancellation or an exception, `thread` ends too and this call does not return.
+ *
+ * \param thread  a thread that has not been started
+ * \returns #THREADING_OK; #THREADING_FAILED when the target failed, see threading_thread_failure();
+ *          #THREADING_E_STATE when it was started or run before; #THREADING_E_NO_MEMORY
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Thread.run`
+ */
+threading_status threading_thread_run(threading_thread thread);
+
+/**
+ * Waits for the end of `thread`, as long as `timeout_ns` says; any number of times, from any number of threads.
+ *
+ * When it returns, the thread's argument and its values in locals have been destroyed. The status tells of the wait:
+ * for how the target ended see threading_thread_result().
+ *
+ * \param thread      the thread; the main thread and foreign threads can be waited for too
+ * \param timeout_ns  longest wait in nanoseconds: 0 only asks, #THREADING_FOREVER has no limit
+ * \returns #THREADING_OK when it has ended; #THREADING_TIMEOUT when the time ran out first; #THREADING_E_STATE when it
+ *          has not been started; #THREADING_E_DEADLOCK when it is the caller, or waits without limit for the caller,
+ *          at once or through others; #THREADING_E_FORKED when it stayed in the parent process;
+ *          #THREADING_E_INVALID when `timeout_ns` is below -1
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Thread.join`
+ */
+threading_status threading_thread_join(threading_thread thread,
+                                       int64_t timeout_ns);
+
+/**
+ * Gets what the target of `thread` returned; it never waits, threading_thread_join() does.
+ *
+ * \param thread  the thread
+ * \param out     where the result is written
+ * \returns #THREADING_OK; #THREADING_FAILED when the target failed, see threading_thread_failure();
+ *          #THREADING_E_STATE before its end; #THREADING_E_FORKED when it stayed in the parent process;
+ *          #THREADING_E_INVALID when `out` is NULL
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_thread_result(threading_thread thread, void **out);
+
+/**
+ * Gets code and message with which the target of `thread` failed.
+ *
+ * They are what it gave to threading_fail(). A target that was left by `pthread_exit` or cancellation has failed with
+ * the code #THREADING_CANCELLED and no message.
+ *
+ * \param thread  the thread
+ * \param code    where the code is written
+ * \param buffer  where the message is written, cut to `size` bytes; NULL when `size` is 0
+ * \param size    bytes in `buffer`
+ * \param needed  where the size of the whole message with its NUL is written; may be NULL
+ * \returns #THREADING_OK, also when the message was cut; #THREADING_E_STATE before its end, or when it did not fail;
+ *          #THREADING_E_FORKED when it stayed in the parent process; #THREADING_E_INVALID when `code` is NULL, or
+ *          `buffer` is with a `size` above 0
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_thread_failure(threading_thread thread,
+                                          int32_t *code,
+                                          char *buffer,
+                                          size_t size,
+                                          size_t *needed);
+
+/**
+ * Asks whether `thread` has been started and has not ended; the answer may be out of date when it arrives.
+ *
+ * \param thread  the thread
+ * \returns 1 when it is alive; 0 when not, also when it stayed in the parent process; or an error status
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Thread.is_alive`
+ */
+int32_t threading_thread_is_alive(threading_thread thread);
+
+/**
+ * Gives `thread` up, once for each thread that was created; a thread that runs is not disturbed.
+ *
+ * The handle stays good, for everybody, until the thread has ended; then it names nothing, and the thread's result is
+ * lost. One that was never started is gone at once, and its argument is destroyed by this call, on the caller.
+ *
+ * \param thread  the thread
+ * \returns #THREADING_OK; #THREADING_E_STATE when it was given up before, or is the main thread or a foreign one,
+ *          which are nobody's to give up
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_thread_destroy(threading_thread thread);
+
+/**
+ * Gets the whole name of `thread`.
+ *
+ * \param thread  the thread
+ * \param buffer  where the name is written, cut to `size` bytes; NULL when `size` is 0
+ * \param size    bytes in `buffer`
+ * \param needed  where the size of the whole name with its NUL is written; may be NULL
+ * \returns #THREADING_OK, also when the name was cut; #THREADING_E_INVALID when `buffer` is NULL with a `size` above 0
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Thread.name`
+ */
+threading_status threading_thread_name(threading_thread thread,
+                                       char *buffer,
+                                       size_t size,
+                                       size_t *needed);
+
+/**
+ * Names `thread`, at any time; several threads may have the same name.
+ *
+ * The system is told the first 15 bytes, cut at a character, for its own lists of threads.
+ *
+ * \param thread  the thread
+ * \param name    UTF-8 of any length; copied
+ * \returns #THREADING_OK; #THREADING_E_NO_MEMORY; #THREADING_E_INVALID when `name` is NULL or not UTF-8
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Thread.name`
+ */
+threading_status threading_thread_set_name(threading_thread thread, const char *name);
+
+/**
+ * Gets the ident of `thread`: the number of its handle, known from its creation and never reused.
+ *
+ * \param thread  the thread
+ * \param out     where the ident is written
+ * \returns #THREADING_OK; #THREADING_E_INVALID when `out` is NULL
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Thread.ident`
+ */
+threading_status threading_thread_ident(threading_thread thread, uint64_t *out);
+
+/**
+ * Gets the number that the system gave `thread`, as debuggers and `ps -L` show it.
+ *
+ * The system reuses these numbers. A thread that has just been started may have to be waited for until it knows its own.
+ *
+ * \param thread  the thread
+ * \param out     where the number is written
+ * \returns #THREADING_OK; #THREADING_E_STATE when it has not been started or has ended; #THREADING_E_FORKED when it
+ *          stayed in the parent process; #THREADING_E_INVALID when `out` is NULL
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Thread.native_id`
+ */
+threading_status threading_thread_native_id(threading_thread thread,
+                                            uint64_t *out);
+
+/**
+ * Asks whether `thread` is a daemon: the end of the process does not wait for daemons.
+ *
+ * \param thread  the thread
+ * \returns 1 when it is a daemon, as foreign threads are; 0 when not; or an error status
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Thread.daemon`
+ */
+int32_t threading_thread_is_daemon(threading_thread thread);
+
+/**
+ * Makes `thread` a daemon, or not; only before it is started.
+ *
+ * \param thread  the thread
+ * \param daemon  1, which is #THREADING_DAEMON, for a daemon; 0 or #THREADING_NON_DAEMON for none
+ * \returns #THREADING_OK; #THREADING_E_STATE when it was started before; #THREADING_E_INVALID when `daemon` is none of
+ *          these numbers
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Thread.daemon`
+ */
+threading_status threading_thread_set_daemon(threading_thread thread,
+                                             int32_t daemon);
+
+/**
+ * Gets the niceness of `thread`: -20 to 19, lower runs more.
+ *
+ * \param thread  the thread; of one that has not been started, what it is to have
+ * \param nice    where the niceness is written
+ * \returns #THREADING_OK; #THREADING_E_STATE when it has ended; #THREADING_E_FORKED when it stayed in the parent
+ *          process; #THREADING_E_INVALID when `nice` is NULL; #THREADING_E_SYSTEM
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_thread_priority(threading_thread thread,
+                                           int32_t *nice);
+
+/**
+ * Sets the niceness of `thread`; for one that has not been started it is kept until the start, which asks the system.
+ *
+ * Most systems let everybody raise it, and few let others than root lower it again.
+ *
+ * \param thread  the thread
+ * \param nice    -20 to 19, lower runs more
+ * \returns #THREADING_OK; #THREADING_E_PERMISSION when the system refuses; #THREADING_E_STATE when it has ended;
+ *          #THREADING_E_FORKED when it stayed in the parent process; #THREADING_E_INVALID when `nice` is out of its
+ *          range; #THREADING_E_SYSTEM
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_thread_set_priority(threading_thread thread,
+                                               int32_t nice);
+
+/**
+ * Gets scheduling policy and real-time priority of `thread`.
+ *
+ * \param thread    the thread; of one that has not been started, what it is to have
+ * \param policy    where the policy is written: #THREADING_SCHED_OTHER, #THREADING_SCHED_BATCH, #THREADING_SCHED_IDLE,
+ *                  #THREADING_SCHED_FIFO or #THREADING_SCHED_RR
+ * \param priority  where the real-time priority is written: 1 to 99, higher runs first; 0 with the first three
+ * \returns #THREADING_OK; #THREADING_E_STATE when it has ended; #THREADING_E_FORKED when it stayed in the parent
+ *          process; #THREADING_E_UNSUPPORTED when its policy is none of these; #THREADING_E_INVALID when `policy` or
+ *          `priority` is NULL; #THREADING_E_SYSTEM
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `os.sched_getscheduler`
+ */
+threading_status threading_thread_scheduler(threading_thread thread,
+                                            int32_t *policy,
+                                            int32_t *priority);
+
+/**
+ * Sets scheduling policy and real-time priority of `thread`; for one that has not been started they are kept until the
+ * start, which asks the system.
+ *
+ * \param thread    the thread
+ * \param policy    #THREADING_SCHED_OTHER, #THREADING_SCHED_BATCH, #THREADING_SCHED_IDLE, #THREADING_SCHED_FIFO or
+ *                  #THREADING_SCHED_RR
+ * \param priority  1 to 99 with #THREADING_SCHED_FIFO and #THREADING_SCHED_RR, higher runs first; else 0
+ * \returns #THREADING_OK; #THREADING_E_PERMISSION when the system refuses, as most do for real time;
+ *          #THREADING_E_STATE when it has ended; #THREADING_E_FORKED when it stayed in the parent process;
+ *          #THREADING_E_UNSUPPORTED; #THREADING_E_INVALID when `policy` is none of these or `priority` is out of its
+ *          range; #THREADING_E_SYSTEM
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `os.sched_setscheduler`
+ */
+threading_status threading_thread_set_scheduler(threading_thread thread,
+                                                int32_t policy,
+                                                int32_t priority);
+
+/**
+ * Gets the numbers of the processors that `thread` may run on, the lowest first.
+ *
+ * \param thread    the thread; of one that has not been started, those it is to have
+ * \param cpus      where at most `capacity` numbers are written; NULL when `capacity` is 0
+ * \param capacity  numbers that `cpus` has room for
+ * \param count     where is written how many there are in all, also when that is more than `capacity`
+ * \returns #THREADING_OK; #THREADING_E_STATE when it has ended; #THREADING_E_FORKED when it stayed in the parent
+ *          process; #THREADING_E_INVALID when `count` is NULL, or `cpus` is with a `capacity` above 0;
+ *          #THREADING_E_SYSTEM
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `os.sched_getaffinity`
+ */
+threading_status threading_thread_affinity(threading_thread thread,
+                                           uint32_t *cpus,
+                                           size_t capacity,
+                                           size_t *count);
+
+/**
+ * Lets `thread` run on these processors only; for one that has not been started they are kept until the start, which
+ * asks the system.
+ *
+ * \param thread  the thread
+ * \param cpus    the numbers of the processors, from 0, in any order
+ * \param count   how many there are, at least 1
+ * \returns #THREADING_OK; #THREADING_E_STATE when it has ended; #THREADING_E_FORKED when it stayed in the parent
+ *          process; #THREADING_E_INVALID when `cpus` is NULL, `count` is 0, a number is above 8191, or the system lets
+ *          the thread run on none of them; #THREADING_E_PERMISSION; #THREADING_E_NO_MEMORY; #THREADING_E_SYSTEM
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `os.sched_setaffinity`
+ */
+threading_status threading_thread_set_affinity(threading_thread thread,
+                                               const uint32_t *cpus,
+                                               size_t count);
+
+/* ---- Who else is there --------------------------------------------------------------------------------- */
+
+/**
+ * Tells which thread calls.
+ *
+ * A thread that the library did not start is registered by its first call that needs it to be known: it has a name
+ * such as `Dummy-1`, is a daemon, and can be joined and asked like others until it ends.
+ *
+ * \returns the thread; { 0 } only for such a thread, when there is no memory to register it, or when it has run most
+ *          of its key destructors
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.current_thread`
+ */
+threading_thread threading_current_thread(void);
+
+/**
+ * Tells which thread is the main one: where the process began, or in a forked child the thread that forked.
+ *
+ * \returns the thread, also when it has ended; { 0 } only when there is no memory to register it
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.main_thread`
+ */
+threading_thread threading_main_thread(void);
+
+/**
+ * Counts the threads that are alive: the main one, those started here, and foreign ones that were registered.
+ *
+ * \returns how many there are; #THREADING_E_NO_MEMORY
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.active_count`
+ */
+int64_t threading_active_count(void);
+
+/**
+ * Lists the threads that are alive; some may have ended, and others begun, when the list arrives.
+ *
+ * \param threads   where at most `capacity` threads are written; NULL when `capacity` is 0
+ * \param capacity  threads that `threads` has room for
+ * \param count     where is written how many there are in all, also when that is more than `capacity`
+ * \returns #THREADING_OK; #THREADING_E_NO_MEMORY; #THREADING_E_INVALID when `count` is NULL, or `threads` is with a
+ *          `capacity` above 0
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.enumerate`
+ */
+threading_status threading_enumerate(threading_thread *threads,
+                                     size_t capacity,
+                                     size_t *count);
+
+/**
+ * Tells the ident of the thread that calls: the number of its handle.
+ *
+ * \returns the ident; 0 only where threading_current_thread() answers { 0 }
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.get_ident`
+ */
+uint64_t threading_get_ident(void);
+
+/**
+ * Tells the number that the system gave the thread that calls, as debuggers and `ps -L` show it.
+ *
+ * \returns the number, never 0
+ * \threadsafety any thread, also in a signal handler
+ * \since 0.1.0
+ * \sa Python `threading.get_native_id`
+ */
+uint64_t threading_get_native_id(void);
+
+/**
+ * Sets the niceness of the thread with this ident, as threading_thread_set_priority() does.
+ *
+ * \param ident  what threading_thread_ident() or threading_get_ident() told, not a number of the system's
+ * \param nice   -20 to 19, lower runs more
+ * \returns #THREADING_OK; #THREADING_E_INVALID when no thread has this ident or `nice` is out of its range;
+ *          #THREADING_E_PERMISSION when the system refuses; #THREADING_E_STATE when the thread has ended;
+ *          #THREADING_E_FORKED when it stayed in the parent process; #THREADING_E_SYSTEM
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `os.setpriority`
+ */
+threading_status threading_setpriority(uint64_t ident, int32_t nice);
+
+/**
+ * Sets the stack size of all threads that are started from now on and have none of their own.
+ *
+ * \param bytes     at least 32 KiB; 0: the system's default. Rounded up to whole pages
+ * \param previous  where the size so far is written; may be NULL
+ * \returns #THREADING_OK; #THREADING_E_INVALID when `bytes` is neither 0 nor at least 32 KiB
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.stack_size`
+ */
+threading_status threading_stack_size(size_t bytes, size_t *previous);
+
+/**
+ * Tells the longest timeout with a limit, some 292 years.
+ *
+ * \returns nanoseconds; no timeout is too long
+ * \threadsafety any thread, also in a signal handler
+ * \since 0.1.0
+ * \sa Python `threading.TIMEOUT_MAX`
+ */
+int64_t threading_timeout_max(void);
+
+/**
+ * Sleeps as long as `timeout_ns` says; signals do not shorten the sleep.
+ *
+ * \param timeout_ns  nanoseconds: 0 returns at once, #THREADING_FOREVER never
+ * \returns #THREADING_OK when the time has passed; #THREADING_E_INVALID when `timeout_ns` is below -1
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `time.sleep`
+ */
+threading_status threading_sleep(int64_t timeout_ns);
+
+/**
+ * Lets another thread run that is ready to, if there is one.
+ *
+ * It is no way to wait for something: a thread that yields in a loop keeps a processor busy.
+ *
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `os.sched_yield`
+ */
+void threading_yield(void);
+
+/**
+ * Counts the processors that the calling thread may use: its affinity, and the quota of its control group.
+ *
+ * It asks anew each time, because both can change.
+ *
+ * \returns how many, at least 1
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `os.process_cpu_count`
+ */
+uint32_t threading_cpu_count(void);
+
+/* ---- Hooks and the end of the process ------------------------------------------------------------------ */
+
+/**
+ * Hears of each thread whose target failed, on that thread: its code and its message, "" when it has none.
+ */
+typedef void (*threading_failure_hook)(threading_thread thread, int32_t code, const char *message, void *user);
+
+/**
+ * Hears of what happens, on the thread to which it happens: `event` is one of THREADING_HOOK_*.
+ */
+typedef void (*threading_event_hook)(int32_t event, threading_thread thread, uint64_t object, void *user);
+
+/**
+ * A thread begins, before its target; `object` is 0.
+ */
+#define THREADING_HOOK_THREAD_START 1
+
+/**
+ * A thread ends, after its target and all its destructors; `object` is 0.
+ */
+#define THREADING_HOOK_THREAD_EXIT 2
+
+/**
+ * A thread begins to wait for `object`; a call that need not wait is not told of.
+ */
+#define THREADING_HOOK_WAIT_BEGIN 3
+
+/**
+ * The wait for `object` is over, whatever its outcome.
+ */
+#define THREADING_HOOK_WAIT_END 4
+
+/**
+ * A task begins; `object` is its future, or 0.
+ */
+#define THREADING_HOOK_TASK_BEGIN 5
+
+/**
+ * A task ends; `object` is its future, or 0.
+ */
+#define THREADING_HOOK_TASK_END 6
+
+/**
+ * Marks what runs on this thread, the innermost target or action, as failed; it goes on, and should then return.
+ *
+ * It takes the place of raising an exception. Of several calls the last one counts. Where a thread's target fails the
+ * hook of threading_set_excepthook() is called when it has returned, and threading_thread_result() answers
+ * #THREADING_FAILED; the others learn of it from the call that ran the action.
+ *
+ * \param code     any number that says why
+ * \param message  UTF-8 of any length, copied; NULL is ""
+ * \returns #THREADING_OK; #THREADING_E_STATE when no target or action runs on this thread; #THREADING_E_INVALID when
+ *          `message` is not UTF-8; #THREADING_E_NO_MEMORY
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_fail(int32_t code,
+                                const char *message);
+
+/**
+ * Sets the hook that hears of each thread whose target failed, on that thread, when the target has returned.
+ *
+ * A target that was left by `pthread_exit` or cancellation is not told of, and neither is threading_thread_run(). The
+ * hook may still run on another thread when it has been replaced.
+ *
+ * \param hook  NULL: the default, which writes one line with name, code and message to standard error
+ * \param user  given to `hook`; it has to live as long as a thread may fail
+ * \returns #THREADING_OK
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.excepthook`
+ */
+threading_status threading_set_excepthook(threading_failure_hook hook,
+                                          void *user);
+
+/**
+ * Sets the hook that hears of threads that start and end and of waits that begin and end, in all threads.
+ *
+ * It is called on the thread that it tells of. What the hook itself does is not told, so it may wait. It may still run
+ * on another thread when it has been replaced. Without a hook nothing is slower.
+ *
+ * \param hook  NULL: none, as it is at first
+ * \param user  given to `hook`; it has to live as long as the hook may run
+ * \returns #THREADING_OK
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.setprofile`
+ */
+threading_status threading_set_profile(threading_event_hook hook,
+                                       void *user);
+
+/**
+ * Waits for all threads that are not daemons, then calls what threading_at_exit() was given, the latest first.
+ *
+ * The process does the same inside exit(), at the place of the first started thread among its exit handlers; a call
+ * at the end of main does it earlier, while everything is still there. The caller, the main thread and threads that
+ * are in this call themselves are not waited for. Each callback is called once; the call may be repeated.
+ *
+ * \param timeout_ns  longest wait in nanoseconds: 0 only asks, #THREADING_FOREVER has no limit
+ * \returns #THREADING_OK; #THREADING_TIMEOUT when the time ran out first, then no callback was called;
+ *          #THREADING_E_DEADLOCK when more than 64 of the threads wait for the caller; #THREADING_E_INVALID when
+ *          `timeout_ns` is below -1
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_shutdown(int64_t timeout_ns);
+
+/**
+ * Lets `callback` be called when all threads that are not daemons have ended, before the process does.
+ *
+ * It is called once, by threading_shutdown() or inside exit(), and not at all when the process ends without exit().
+ * Those given last are called first.
+ *
+ * \param callback    what is called
+ * \param arg         given to `callback`
+ * \param destructor  ends `arg` after `callback` has returned; may be NULL
+ * \returns #THREADING_OK; #THREADING_E_NO_MEMORY; #THREADING_E_INVALID when `callback` is NULL
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `atexit.register`
+ */
+threading_status threading_at_exit(threading_callback callback,
+                                   void *arg,
+                                   threading_destructor destructor);
+
+/* ---- Locals -------------------------------------------------------------------------------------------- */
+
+/**
+ * A local: a pointer of which every thread has a value of its own, NULL until the thread sets it.
+ *
+ * A thread's value is destroyed when the thread ends, before a join of it returns; the values of all threads
+ * are destroyed with the local. There is no limit on the number of locals. When the process exits, the
+ * values of the threads that still run are not destroyed.
+ *
+ * \code
+ * void *buffer = NULL;
+ * threading_local_get(buffers, &buffer);  // threading_local_create(free, &buffers) made it
+ * if (buffer == NULL) {
+ *   buffer = malloc(4096);
+ *   threading_local_set(buffers, buffer);
+ * }
+ * \endcode
+ */
+typedef struct threading_local {
+  /**
+   * The number by which languages in one process share the local; 0 names nothing.
+   */
+  uint64_t id;
+} threading_local;
+
+/**
+ * Makes a local without a value in any thread.
+ *
+ * \param destructor  gets each value other than NULL once, on its thread when that ends or on the thread
+ *                    that destroys the local; NULL when values need none
+ * \param out         where the local is written
+ * \returns #THREADING_OK; #THREADING_E_NO_MEMORY; #THREADING_E_INVALID when `out` is NULL
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.local`
+ */
+threading_status threading_local_create(threading_destructor destructor, threading_local *out);
+
+/**
+ * Ends `local` and destroys its values in all threads; from then on its handle names nothing.
+ *
+ * The destructor runs here, also for the values of other threads: these must not use them any more. What
+ * unwinds from it, a C++ exception or `pthread_exit`, passes through this call; values that are left then
+ * die with their threads.
+ *
+ * \param local  the local
+ * \returns #THREADING_OK
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_local_destroy(threading_local local);
+
+/**
+ * Reads the value that the calling thread has set.
+ *
+ * \param local  the local
+ * \param out    where the value is written; NULL when this thread has set none
+ * \returns #THREADING_OK; #THREADING_E_INVALID when `out` is NULL
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_local_get(threading_local local, void **out);
+
+/**
+ * Sets the value of the calling thread.
+ *
+ * The value before is not destroyed: it is the caller's again. A value that is set while the thread ends, by
+ * a destructor of another value, is destroyed as well; destructors that go on setting values for ever are
+ * left alone after some rounds.
+ *
+ * \param local  the local
+ * \param value  the value; NULL is as if none had been set
+ * \returns #THREADING_OK; #THREADING_E_NO_MEMORY
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_local_set(threading_local local, void *value);
+
+/* ---- Lock ---------------------------------------------------------------------------------------------- */
+
+/**
+ * A lock: held by one thread at a time, not recursive, released by any thread.
+ */
+typedef struct threading_lock {
+  /**
+   * The number by which languages in one process share the lock; 0 names nothing.
+   */
+  uint64_t id;
+} threading_lock;
+
+/**
+ * Makes an unlocked lock.
+ *
+ * \param out  where the lock is written
+ * \returns #THREADING_OK; #THREADING_E_NO_MEMORY
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Lock`
+ */
+threading_status threading_lock_create(threading_lock *out);
+
+/**
+ * Ends `lock`; from then on its handle names nothing.
+ *
+ * \param lock  the lock
+ * \returns #THREADING_OK; #THREADING_E_BUSY when it is locked, waited for or under a living condition: then nothing
+ *          has changed
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_lock_destroy(threading_lock lock);
+
+/**
+ * Acquires `lock`, waiting for it as long as `timeout_ns` says.
+ *
+ * Not recursive: a holder that acquires again waits for itself, until another thread releases the lock; see
+ * threading_rlock_acquire(). Nobody starves: a thread that has waited for a millisecond is handed the lock.
+ *
+ * \param lock        the lock
+ * \param timeout_ns  longest wait in nanoseconds: 0 tries once, #THREADING_FOREVER has no limit
+ * \returns #THREADING_OK; #THREADING_TIMEOUT when the time ran out, then nothing has changed; #THREADING_E_INVALID
+ *          when `timeout_ns` is below -1
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Lock.acquire`
+ */
+threading_status threading_lock_acquire(threading_lock lock,
+                                        int64_t timeout_ns);
+
+/**
+ * Releases `lock`, whichever thread acquired it, and lets one of those who wait go on.
+ *
+ * \param lock  the lock
+ * \returns #THREADING_OK; #THREADING_E_STATE when it is not locked
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Lock.release`
+ */
+threading_status threading_lock_release(threading_lock lock);
+
+/**
+ * Asks whether `lock` is locked; the answer may be out of date when it arrives.
+ *
+ * \param lock  the lock
+ * \returns 1 when it is locked, 0 when not, or an error status
+ * \threadsafety any thread, also in a signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Lock.locked`
+ */
+int32_t threading_lock_locked(threading_lock lock);
+
+/* ---- RLock --------------------------------------------------------------------------------------------- */
+
+/**
+ * A recursive lock: owned by one thread, which may acquire it again and then releases it as often.
+ *
+ * An owner that ends without releasing does not block the others for ever: the next one to acquire gets the
+ * rlock and #THREADING_OWNER_DEAD with it, and should put right what the dead one may have left half done.
+ * An owner that waits for itself through others, in a cycle of rlocks and joins, gets #THREADING_E_DEADLOCK.
+ *
+ * \code
+ * threading_status status = threading_rlock_acquire(tree_lock, THREADING_FOREVER);
+ * if (status == THREADING_OWNER_DEAD) tree_repair();
+ * if (THREADING_ACQUIRED(status)) {
+ *   tree_insert(item);  // may acquire tree_lock again
+ *   threading_rlock_release(tree_lock);
+ * }
+ * \endcode
+ */
+typedef struct threading_rlock {
+  /**
+   * The number by which languages in one process share the rlock; 0 names nothing.
+   */
+  uint64_t id;
+} threading_rlock;
+
+/**
+ * Makes an rlock that nobody owns.
+ *
+ * \param out  where the rlock is written
+ * \returns #THREADING_OK; #THREADING_E_NO_MEMORY; #THREADING_E_INVALID when `out` is NULL
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.RLock`
+ */
+threading_status threading_rlock_create(threading_rlock *out);
+
+/**
+ * Ends `rlock`; from then on its handle names nothing.
+ *
+ * \param rlock  the rlock
+ * \returns #THREADING_OK; #THREADING_E_BUSY when it is owned, also by the caller or by a dead thread, waited
+ *          for or under a living condition: then nothing has changed
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_rlock_destroy(threading_rlock rlock);
+
+/**
+ * Acquires `rlock`, waiting for it as long as `timeout_ns` says; its owner acquires it once more at once.
+ *
+ * Nobody starves: a thread that has waited for a millisecond is handed the rlock.
+ *
+ * \param rlock       the rlock
+ * \param timeout_ns  longest wait in nanoseconds: 0 tries once, #THREADING_FOREVER has no limit
+ * \returns #THREADING_OK; #THREADING_OWNER_DEAD when it is acquired as well, once, but the owner before
+ *          ended without releasing it; #THREADING_TIMEOUT when the time ran out, then nothing has changed;
+ *          #THREADING_E_DEADLOCK when the wait, without a limit, would close a cycle of threads that wait
+ *          for each other; #THREADING_E_OVERFLOW when the caller has acquired it #THREADING_COUNT_MAX times;
+ *          #THREADING_E_INVALID when `timeout_ns` is below -1
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.RLock.acquire`
+ */
+threading_status threading_rlock_acquire(threading_rlock rlock, int64_t timeout_ns);
+
+/**
+ * Takes back one acquisition of `rlock`; with the last it is released, and one of those who wait goes on.
+ *
+ * \param rlock  the rlock
+ * \returns #THREADING_OK; #THREADING_E_NOT_OWNER when the caller does not own it
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.RLock.release`
+ */
+threading_status threading_rlock_release(threading_rlock rlock);
+
+/**
+ * Asks whether some thread owns `rlock`; the answer may be out of date when it arrives.
+ *
+ * \param rlock  the rlock
+ * \returns 1 when it is owned, 0 when not, or an error status
+ * \threadsafety any thread, also in a signal handler
+ * \since 0.1.0
+ * \sa Python `threading.RLock.locked`
+ */
+int32_t threading_rlock_locked(threading_rlock rlock);
+
+/**
+ * Asks whether the calling thread owns `rlock`; the answer is never out of date.
+ *
+ * \param rlock  the rlock
+ * \returns 1 when the caller owns it, 0 when not, or an error status
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+int32_t threading_rlock_is_owned(threading_rlock rlock);
+
+/**
+ * Counts how often the calling thread must release `rlock` until others can acquire it.
+ *
+ * \param rlock  the rlock
+ * \returns the count, 0 when the caller does not own it, or an error status
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+int64_t threading_rlock_recursion_count(threading_rlock rlock);
+
+/* ---- Condition ----------------------------------------------------------------------------------------- */
+
+/**
+ * A condition: under its lock, threads wait until another thread notifies them that something has changed.
+ *
+ * Who waits, notifies or changes what is waited for holds the lock; a wait gives it up and has it again when
+ * it returns. Those who wait are notified in the order of their arrival, and none wakes without a
+ * notification. But another thread may come in between: so wait for what has to be true, not for the
+ * notification alone.
+ *
+ * \code
+ * threading_condition_acquire(changed, THREADING_FOREVER);
+ * threading_status status = threading_condition_wait_for(changed, has_items, &list, THREADING_SECONDS(1));
+ * if (THREADING_ACQUIRED(status)) item = list_pop(&list);
+ * threading_condition_release(changed);
+ * \endcode
+ */
+typedef struct threading_condition {
+  /**
+   * The number by which languages in one process share the condition; 0 names nothing.
+   */
+  uint64_t id;
+} threading_condition;
+
+/**
+ * Makes a condition over an rlock of its own.
+ *
+ * \param out  where the condition is written
+ * \returns #THREADING_OK; #THREADING_E_NO_MEMORY; #THREADING_E_INVALID when `out` is NULL
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Condition`
+ */
+threading_status threading_condition_create(threading_condition *out);
+
+/**
+ * Makes a condition over `lock`, which any number of conditions may share.
+ *
+ * The lock cannot be destroyed as long as the condition lives. To the condition the lock is held by the
+ * thread that acquired it last, although any thread may release it.
+ *
+ * \param lock  the lock; acquiring it and acquiring the condition are the same
+ * \param out   where the condition is written
+ * \returns #THREADING_OK; #THREADING_E_NO_MEMORY; #THREADING_E_INVALID when `out` is NULL
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Condition(lock)`
+ */
+threading_status threading_condition_create_with_lock(threading_lock lock, threading_condition *out);
+
+/**
+ * Makes a condition over `rlock`, which any number of conditions may share.
+ *
+ * The rlock cannot be destroyed as long as the condition lives.
+ *
+ * \param rlock  the rlock; acquiring it and acquiring the condition are the same
+ * \param out    where the condition is written
+ * \returns #THREADING_OK; #THREADING_E_NO_MEMORY; #THREADING_E_INVALID when `out` is NULL
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Condition(rlock)`
+ */
+threading_status threading_condition_create_with_rlock(threading_rlock rlock,
+                                                       threading_condition *out);
+
+/**
+ * Ends `condition`, and its rlock when that is its own; from then on its handle names nothing.
+ *
+ * A lock or rlock that it was created with lives on.
+ *
+ * \param condition  the condition
+ * \returns #THREADING_OK; #THREADING_E_BUSY when somebody waits on it, or owns or waits for the rlock of its
+ *          own: then nothing has changed
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_condition_destroy(threading_condition condition);
+
+/**
+ * Acquires the lock of `condition`, waiting for it as long as `timeout_ns` says.
+ *
+ * It is threading_lock_acquire() or threading_rlock_acquire(), whichever belongs to the lock; with a lock of
+ * its own the condition is recursive.
+ *
+ * \param condition   the condition
+ * \param timeout_ns  longest wait in nanoseconds: 0 tries once, #THREADING_FOREVER has no limit
+ * \returns #THREADING_OK; #THREADING_TIMEOUT when the time ran out, then nothing has changed;
+ *          #THREADING_E_INVALID when `timeout_ns` is below -1; over an rlock also #THREADING_OWNER_DEAD when
+ *          it is acquired as well, but the owner before ended without releasing it, #THREADING_E_DEADLOCK
+ *          when the wait, without a limit, would close a cycle of threads that wait for each other, and
+ *          #THREADING_E_OVERFLOW when the caller has acquired it #THREADING_COUNT_MAX times
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Condition.acquire`
+ */
+threading_status threading_condition_acquire(threading_condition condition, int64_t timeout_ns);
+
+/**
+ * Releases the lock of `condition`, as threading_lock_release() or threading_rlock_release() does.
+ *
+ * \param condition  the condition
+ * \returns #THREADING_OK; over a lock #THREADING_E_STATE when it is not locked; over an rlock
+ *          #THREADING_E_NOT_OWNER when the caller does not own it
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Condition.release`
+ */
+threading_status threading_condition_release(threading_condition condition);
+
+/**
+ * Gives the lock up, waits to be notified as long as `timeout_ns` says, and acquires the lock again.
+ *
+ * However the wait ends, the caller holds the lock when this returns, so it can take longer than
+ * `timeout_ns`. An rlock is given up wholly and acquired again as often as before. A waiter whose time runs
+ * out when it has been notified already gets #THREADING_OK: no notification is lost.
+ *
+ * \param condition   the condition
+ * \param timeout_ns  longest wait for a notification in nanoseconds: 0 gives other threads a chance to take
+ *                    the lock, #THREADING_FOREVER has no limit
+ * \returns #THREADING_OK when it was notified; #THREADING_TIMEOUT when the time ran out first; over an rlock
+ *          #THREADING_OWNER_DEAD instead of these two when the owner before ended without releasing it;
+ *          #THREADING_E_NOT_OWNER when the caller does not hold the lock; #THREADING_E_INVALID when
+ *          `timeout_ns` is below -1
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Condition.wait`
+ */
+threading_status threading_condition_wait(threading_condition condition, int64_t timeout_ns);
+
+/**
+ * Waits on `condition`, as threading_condition_wait() does, until `predicate` is true.
+ *
+ * The predicate is asked with the lock held: before the first wait, after every notification, and once more
+ * when the time runs out. However the wait ends, the caller holds the lock when this returns.
+ *
+ * What unwinds from the predicate, a C++ exception or `pthread_exit`, passes through this call; the lock is
+ * then still held.
+ *
+ * \param condition   the condition
+ * \param predicate   what is waited for; any value but 0 is true
+ * \param arg         the argument of the predicate
+ * \param timeout_ns  longest wait over all in nanoseconds: 0 gives other threads one chance,
+ *                    #THREADING_FOREVER has no limit
+ * \returns #THREADING_OK when the predicate is true; #THREADING_TIMEOUT when the time ran out and it is
+ *          still false; over an rlock #THREADING_OWNER_DEAD instead of these two when an owner ended
+ *          meanwhile without releasing it; #THREADING_E_NOT_OWNER when the caller does not hold the lock;
+ *          #THREADING_E_INVALID when `predicate` is NULL or `timeout_ns` is below -1
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Condition.wait_for`
+ */
+threading_status threading_condition_wait_for(threading_condition condition,
+                                              threading_predicate predicate,
+                                              void *arg,
+                                              int64_t timeout_ns);
+
+/**
+ * Notifies the `n` threads that have waited longest, or all when fewer wait.
+ *
+ * They go on when they have acquired the lock, so not before the caller releases it.
+ *
+ * \param condition  the condition
+ * \param n          how many; 0 notifies nobody
+ * \returns #THREADING_OK, also when nobody waits; #THREADING_E_NOT_OWNER when the lock is not the caller's;
+ *          #THREADING_E_INVALID when `n` is below 0
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Condition.notify`
+ */
+threading_status threading_condition_notify(threading_condition condition, int64_t n);
+
+/**
+ * Notifies all threads that wait on `condition`.
+ *
+ * They go on one after another, each when it has acquired the lock, so not before the caller releases it.
+ *
+ * \param condition  the condition
+ * \returns #THREADING_OK, also when nobody waits; #THREADING_E_NOT_OWNER when the lock is not the caller's
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Condition.notify_all`
+ */
+threading_status threading_condition_notify_all(threading_condition condition);
+
+/* ---- Semaphore ----------------------------------------------------------------------------------------- */
+
+/**
+ * A semaphore: a number of permits, of which acquire takes one and release gives some back.
+ *
+ * Permits belong to nobody: one thread may release what another acquired, or what nobody did. A bounded
+ * semaphore refuses more permits than it was created with, which finds a release too many.
+ *
+ * \code
+ * threading_semaphore_create_bounded(4, &connections);
+ * if (threading_semaphore_acquire(connections, THREADING_SECONDS(1)) == THREADING_OK) {
+ *   download(url);  // at most 4 threads at once
+ *   threading_semaphore_release(connections, 1);
+ * }
+ * \endcode
+ */
+typedef struct threading_semaphore {
+  /**
+   * The number by which languages in one process share the semaphore; 0 names nothing.
+   */
+  uint64_t id;
+} threading_semaphore;
+
+/**
+ * Makes a semaphore with `value` permits.
+ *
+ * \param value  how many permits there are at first: 0 to #THREADING_COUNT_MAX
+ * \param out    where the semaphore is written
+ * \returns #THREADING_OK; #THREADING_E_NO_MEMORY; #THREADING_E_INVALID when `value` is out of its range or
+ *          `out` is NULL
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Semaphore`
+ */
+threading_status threading_semaphore_create(int64_t value, threading_semaphore *out);
+
+/**
+ * Makes a semaphore with `value` permits that never has more.
+ *
+ * \param value  how many permits there are at first and at most: 0 to #THREADING_COUNT_MAX
+ * \param out    where the semaphore is written
+ * \returns #THREADING_OK; #THREADING_E_NO_MEMORY; #THREADING_E_INVALID when `value` is out of its range or
+ *          `out` is NULL
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.BoundedSemaphore`
+ */
+threading_status threading_semaphore_create_bounded(int64_t value, threading_semaphore *out);
+
+/**
+ * Ends `semaphore`; from then on its handle names nothing.
+ *
+ * Permits that are still acquired do not keep it.
+ *
+ * \param semaphore  the semaphore
+ * \returns #THREADING_OK; #THREADING_E_BUSY when somebody waits for a permit: then nothing has changed
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_semaphore_destroy(threading_semaphore semaphore);
+
+/**
+ * Takes a permit, waiting for one as long as `timeout_ns` says.
+ *
+ * \param semaphore   the semaphore
+ * \param timeout_ns  longest wait in nanoseconds: 0 tries once, #THREADING_FOREVER has no limit
+ * \returns #THREADING_OK; #THREADING_TIMEOUT when the time ran out, then nothing has changed;
+ *          #THREADING_E_INVALID when `timeout_ns` is below -1
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Semaphore.acquire`
+ */
+threading_status threading_semaphore_acquire(threading_semaphore semaphore, int64_t timeout_ns);
+
+/**
+ * Gives `n` permits back, all or none, and lets as many of those who wait go on.
+ *
+ * \param semaphore  the semaphore
+ * \param n          how many permits, at least 1
+ * \returns #THREADING_OK; #THREADING_E_OVERFLOW when there would be more permits than the semaphore is
+ *          bounded to or, unbounded, more than #THREADING_COUNT_MAX: then nothing has changed;
+ *          #THREADING_E_INVALID when `n` is below 1
+ * \threadsafety any thread, also in a signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Semaphore.release`
+ */
+threading_status threading_semaphore_release(threading_semaphore semaphore, int64_t n);
+
+/**
+ * Counts the permits that `semaphore` has left; the answer may be out of date when it arrives.
+ *
+ * \param semaphore  the semaphore
+ * \returns the count, or an error status
+ * \threadsafety any thread, also in a signal handler
+ * \since 0.1.0
+ */
+int64_t threading_semaphore_value(threading_semaphore semaphore);
+
+/* ---- Event --------------------------------------------------------------------------------------------- */
+
+/**
+ * An event: a flag that threads wait for until another thread, or a signal handler, sets it.
+ *
+ * It stays set until it is cleared, and as long as it is set nobody waits. Nothing is used up: one set lets
+ * all go on.
+ *
+ * \code
+ * while (threading_event_wait(stop, THREADING_SECONDS(1)) == THREADING_TIMEOUT) {
+ *   write_heartbeat();  // every second, until somebody calls threading_event_set(stop)
+ * }
+ * \endcode
+ */
+typedef struct threading_event {
+  /**
+   * The number by which languages in one process share the event; 0 names nothing.
+   */
+  uint64_t id;
+} threading_event;
+
+/**
+ * Makes an event that is not set.
+ *
+ * \param out  where the event is written
+ * \returns #THREADING_OK; #THREADING_E_NO_MEMORY; #THREADING_E_INVALID when `out` is NULL
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Event`
+ */
+threading_status threading_event_create(threading_event *out);
+
+/**
+ * Ends `event`; from then on its handle names nothing.
+ *
+ * \param event  the event
+ * \returns #THREADING_OK; #THREADING_E_BUSY when somebody waits for it: then nothing has changed
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_event_destroy(threading_event event);
+
+/**
+ * Asks whether `event` is set; the answer may be out of date when it arrives.
+ *
+ * \param event  the event
+ * \returns 1 when it is set, 0 when not, or an error status
+ * \threadsafety any thread, also in a signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Event.is_set`
+ */
+int32_t threading_event_is_set(threading_event event);
+
+/**
+ * Sets `event` and lets all who wait for it go on; nothing happens when it is set already.
+ *
+ * Every thread that waits at this moment goes on, also when the event is cleared before it has woken up.
+ *
+ * \param event  the event
+ * \returns #THREADING_OK, also when it was set
+ * \threadsafety any thread, also in a signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Event.set`
+ */
+threading_status threading_event_set(threading_event event);
+
+/**
+ * Clears `event`: who waits from now on waits for the next set.
+ *
+ * \param event  the event
+ * \returns #THREADING_OK, also when it was not set
+ * \threadsafety any thread, also in a signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Event.clear`
+ */
+threading_status threading_event_clear(threading_event event);
+
+/**
+ * Waits until `event` is set, as long as `timeout_ns` says; returns at once when it is.
+ *
+ * #THREADING_OK says that it was set during the wait; another thread may have cleared it since.
+ *
+ * \param event       the event
+ * \param timeout_ns  longest wait in nanoseconds: 0 only asks, #THREADING_FOREVER has no limit
+ * \returns #THREADING_OK; #THREADING_TIMEOUT when the time ran out before it was set; #THREADING_E_INVALID
+ *          when `timeout_ns` is below -1
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Event.wait`
+ */
+threading_status threading_event_wait(threading_event event, int64_t timeout_ns);
+
+/* ---- Barrier ------------------------------------------------------------------------------------------- */
+
+/**
+ * A barrier: a fixed number of parties wait until all have arrived, then all go on; round after round.
+ *
+ * When one of them gives up (its time runs out, the action fails, somebody aborts) the others would wait in
+ * vain: so the barrier is broken, and everybody who waits or comes gets #THREADING_BROKEN until it is reset.
+ *
+ * \code
+ * for (int step = 0; step < steps; step++) {
+ *   simulate(part, step);
+ *   threading_status status = threading_barrier_wait(barrier, THREADING_FOREVER, NULL);
+ *   if (status != THREADING_OK) return NULL;  // another party gave up
+ * }
+ * \endcode
+ */
+typedef struct threading_barrier {
+  /**
+   * The number by which languages in one process share the barrier; 0 names nothing.
+   */
+  uint64_t id;
+} threading_barrier;
+
+/**
+ * Makes a barrier for `parties` threads.
+ *
+ * \param parties     how many threads make a round: 1 to #THREADING_COUNT_MAX
+ * \param action      what one of the parties does when all have arrived, before any goes on; a return other
+ *                    than #THREADING_OK, or threading_fail() in it, breaks the barrier; NULL for nothing
+ * \param arg         the argument of the action
+ * \param timeout_ns  longest wait of those who wait with #THREADING_FOREVER, in nanoseconds:
+ *                    #THREADING_FOREVER has no limit
+ * \param out         where the barrier is written
+ * \returns #THREADING_OK; #THREADING_E_NO_MEMORY; #THREADING_E_INVALID when `parties` is out of its range,
+ *          `timeout_ns` is below -1 or `out` is NULL
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Barrier`
+ */
+threading_status threading_barrier_create(int64_t parties,
+                                          threading_action action,
+                                          void *arg,
+                                          int64_t timeout_ns,
+                                          threading_barrier *out);
+
+/**
+ * Ends `barrier`; from then on its handle names nothing.
+ *
+ * \param barrier  the barrier
+ * \returns #THREADING_OK; #THREADING_E_BUSY when somebody waits or acts: then nothing has changed
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_barrier_destroy(threading_barrier barrier);
+
+/**
+ * Arrives at `barrier` and waits for the other parties as long as `timeout_ns` says.
+ *
+ * A party whose time runs out gets #THREADING_TIMEOUT and has broken the barrier for all others: this is the
+ * one timeout that changes something. It counts in every phase, also while the action of the last round
+ * runs.
+ *
+ * The action runs on the stack of one of the parties, in its call of this function. When it fails, that
+ * party gets #THREADING_FAILED, with the story in threading_last_failure(), and all others get
+ * #THREADING_BROKEN. What unwinds from the action, a C++ exception or `pthread_exit`, passes through this
+ * call and breaks the barrier for the others.
+ *
+ * \param barrier     the barrier
+ * \param timeout_ns  longest wait in nanoseconds: 0 succeeds only for the last party to arrive,
+ *                    #THREADING_FOREVER waits as long as the barrier's own timeout says
+ * \param index       where a number from 0 to `parties` - 1 is written, a different one for each party of
+ *                    the round; NULL when nobody wants it
+ * \returns #THREADING_OK; #THREADING_TIMEOUT when the time ran out; #THREADING_BROKEN when the barrier is
+ *          broken already, or is broken or reset during the wait; #THREADING_FAILED when the action ran here
+ *          and failed; #THREADING_E_INVALID when `timeout_ns` is below -1
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Barrier.wait`
+ */
+threading_status threading_barrier_wait(threading_barrier barrier, int64_t timeout_ns, int64_t *index);
+
+/**
+ * Makes `barrier` as new, whatever state it is in; those who wait at it get #THREADING_BROKEN.
+ *
+ * \param barrier  the barrier
+ * \returns #THREADING_OK
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Barrier.reset`
+ */
+threading_status threading_barrier_reset(threading_barrier barrier);
+
+/**
+ * Breaks `barrier`: those who wait and those who come get #THREADING_BROKEN, until it is reset.
+ *
+ * For a party that has to give up, so that the others do not wait for it.
+ *
+ * \param barrier  the barrier
+ * \returns #THREADING_OK, also when it was broken
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Barrier.abort`
+ */
+threading_status threading_barrier_abort(threading_barrier barrier);
+
+/**
+ * Counts the parties that make a round of `barrier`, as it was created.
+ *
+ * \param barrier  the barrier
+ * \returns the count, or an error status
+ * \threadsafety any thread, also in a signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Barrier.parties`
+ */
+int64_t threading_barrier_parties(threading_barrier barrier);
+
+/**
+ * Counts the parties that have arrived and wait for others; the answer may be out of date when it arrives.
+ *
+ * \param barrier  the barrier
+ * \returns the count, 0 once all have arrived, or an error status
+ * \threadsafety any thread, also in a signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Barrier.n_waiting`
+ */
+int64_t threading_barrier_n_waiting(threading_barrier barrier);
+
+/**
+ * Asks whether `barrier` is broken; the answer may be out of date when it arrives.
+ *
+ * \param barrier  the barrier
+ * \returns 1 when it is broken, 0 when not, or an error status
+ * \threadsafety any thread, also in a signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Barrier.broken`
+ */
+int32_t threading_barrier_broken(threading_barrier barrier);
+
+/* ---- Timer --------------------------------------------------------------------------------------------- */
+
+/**
+ * A timer: calls a function when some time has passed, once or again and again.
+ *
+ * A few threads of the library serve all timers, however many there are. A callback that takes long or
+ * blocks delays no other timer. Unlike in Python, a timer that is pending does not keep the process alive.
+ *
+ * \code
+ * threading_timer_options every_second = { .size = sizeof every_second, .period_ns = THREADING_SECONDS(1) };
+ * threading_timer_create(THREADING_SECONDS(1), write_heartbeat, &log, &every_second, &timer);
+ * threading_timer_start(timer);
+ * work();
+ * threading_timer_cancel(timer);
+ * threading_timer_join(timer, THREADING_FOREVER);  // from here on it does not run
+ * threading_timer_destroy(timer);
+ * \endcode
+ */
+typedef struct threading_timer {
+  /**
+   * The number by which languages in one process share the timer; 0 names nothing.
+   */
+  uint64_t id;
+} threading_timer;
+
+/**
+ * What a timer can be given beside its interval and callback; zero is the default in every field.
+ */
+typedef struct threading_timer_options {
+  /**
+   * `sizeof(threading_timer_options)`.
+   */
+  size_t size;
+  /**
+   * Nanoseconds from one run to the next, after the first; 0 runs once. The runs do not drift: they are
+   * due at multiples of the period after the first. One that is due while the run before is still going on
+   * is left out.
+   */
+  int64_t period_ns;
+  /**
+   * Gets the argument of the callback, once, when that will not run any more; NULL when it needs none.
+   */
+  threading_destructor arg_destructor;
+} threading_timer_options;
+
+/**
+ * Makes a timer that is not started.
+ *
+ * The callback runs on a thread of the library, and never twice at the same time. `pthread_exit` in it ends
+ * that run and nothing else; a C++ exception that leaves it ends the process.
+ *
+ * \param interval_ns  nanoseconds from the start to the (first) run; 0 runs at once
+ * \param callback     what is called
+ * \param arg          the argument of the callback; without a destructor it must outlive the last run
+ * \param options      period and destructor of the argument; NULL for neither
+ * \param out          where the timer is written
+ * \returns #THREADING_OK; #THREADING_E_NO_MEMORY; #THREADING_E_INVALID when `callback` or `out` is NULL, the
+ *          interval or the period is below 0, or the options have a wrong size
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Timer`
+ */
+threading_status threading_timer_create(int64_t interval_ns,
+                                        threading_callback callback,
+                                        void *arg,
+                                        const threading_timer_options *options,
+                                        threading_timer *out);
+
+/**
+ * Starts `timer`: the callback runs when its interval has passed from now.
+ *
+ * \param timer  the timer
+ * \returns #THREADING_OK; #THREADING_CANCELLED when it was cancelled before: it does not run;
+ *          #THREADING_E_STATE when it was started before; #THREADING_E_NO_MEMORY and #THREADING_E_NO_THREAD,
+ *          then it is not started and this can be tried again
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Timer.start`
+ */
+threading_status threading_timer_start(threading_timer timer);
+
+/**
+ * Cancels `timer`: a run that has not begun will not begin.
+ *
+ * A run that is going on is neither interrupted nor waited for: threading_timer_join() waits. When there is
+ * none, the destructor of the argument runs here, unless it has run before; what unwinds from it passes
+ * through this call. A timer may be cancelled before its start, and from its own callback.
+ *
+ * \param timer  the timer
+ * \returns #THREADING_OK, also when it was cancelled before or has run
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Timer.cancel`
+ */
+threading_status threading_timer_cancel(threading_timer timer);
+
+/**
+ * Waits until `timer` will not run any more and its callback has returned, as long as `timeout_ns` says.
+ *
+ * A periodic timer goes on until it is cancelled.
+ *
+ * \param timer       the timer
+ * \param timeout_ns  longest wait in nanoseconds: 0 only asks, #THREADING_FOREVER has no limit
+ * \returns #THREADING_OK when it has run; #THREADING_CANCELLED when it was cancelled or destroyed;
+ *          #THREADING_TIMEOUT when the time ran out; #THREADING_E_STATE when it was not started;
+ *          #THREADING_E_DEADLOCK from its own callback; #THREADING_E_FORKED when it was started in the
+ *          parent process; #THREADING_E_INVALID when `timeout_ns` is below -1
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `threading.Timer.join`
+ */
+threading_status threading_timer_join(threading_timer timer, int64_t timeout_ns);
+
+/**
+ * Gives `timer` up, whatever state it is in; from then on its handle names nothing.
+ *
+ * A run that has not begun will not begin; one that is going on is not waited for. When there is none, the
+ * destructor of the argument runs here, unless it has run before; what unwinds from it passes through this
+ * call. Those who join get #THREADING_CANCELLED. A timer may be destroyed from its own callback.
+ *
+ * \param timer  the timer
+ * \returns #THREADING_OK
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_timer_destroy(threading_timer timer);
+
+/* ---- THREADING_WITH ------------------------------------------------------------------------------------ */
+
+/*
+ * THREADING_WITH(x) { ... } is Python's `with x:` for a lock, an rlock, a condition or a semaphore. It
+ * acquires `x`, waiting as long as it takes, runs the block once and releases `x` however the block is
+ * left: at its end, by return or by goto, and by pthread_exit or pthread_cancel when the program is
+ * compiled with -fexceptions.
+ *
+ *   THREADING_WITH(lock) {
+ *     if (list_is_empty()) return NULL;
+ *     item = list_pop();
+ *   }
+ *
+ * !!  `break` and `continue` LEAVE THE BLOCK and release `x`. They do not reach a loop around the block:
+ * !!
+ * !!    for (int i = 0; i < n; i++) {
+ * !!      THREADING_WITH(lock) {
+ * !!        if (done[i]) break;       // ends this block; the loop goes on with i + 1
+ * !!      }
+ * !!    }
+ * !!
+ * !!  To end the loop, set a variable that the loop tests, or use goto. longjmp releases nothing.
+ *
+ * The block runs when the acquire answers #THREADING_OK or #THREADING_OWNER_DEAD, and does not run
+ * otherwise. THREADING_WITH_STATUS takes a timeout and stores the status, so that the program can see why
+ * the block did not run:
+ *
+ *   threading_status status;
+ *   THREADING_WITH_STATUS(lock, THREADING_MILLISECONDS(10), &status) { counter++; }
+ *   if (status == THREADING_TIMEOUT) puts("too busy");
+ *
+ * `x` is evaluated once. Both need C11 and the cleanup attribute of GCC and Clang, and are not defined
+ * elsewhere. What ends in an underscore, and what begins with threading_with, is theirs alone.
+ */
+#if defined(__GNUC__) && !defined(__cplusplus) && defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
+typedef struct threading_with {
+  uint64_t id;
+  int32_t kind;
+  int32_t held;
+} threading_with;
+
+#define THREADING_WITH_DEFINE_(kind_, noun_)                                                               \
+  static inline threading_with threading_with_##noun_(threading_##noun_ x, int64_t timeout_ns,             \
+                                                      threading_status *status) {                          \
+    threading_with with = { x.id, kind_, 0 };                                                              \
+    *status = threading_##noun_##_acquire(x, timeout_ns);                                                  \
+    with.held = THREADING_ACQUIRED(*status);                                                               \
+    return with;                                                                                           \
+  }
+THREADING_WITH_DEFINE_(0, lock)
+THREADING_WITH_DEFINE_(1, rlock)
+THREADING_WITH_DEFINE_(2, condition)
+THREADING_WITH_DEFINE_(3, semaphore)
+#undef THREADING_WITH_DEFINE_
+
+static inline void threading_with_end(threading_with *with) {
+  const threading_lock lock = { with->id };
+  const threading_rlock rlock = { with->id };
+  const threading_condition condition = { with->id };
+  const threading_semaphore semaphore = { with->id };
+  if (!with->held) return;
+  with->held = 0;
+  switch (with->kind) {
+    case 0: (void)threading_lock_release(lock); break;
+    case 1: (void)threading_rlock_release(rlock); break;
+    case 2: (void)threading_condition_release(condition); break;
+    default: (void)threading_semaphore_release(semaphore, 1); break;
+  }
+}
+
+#define THREADING_WITH_JOIN_(a, b) a##b
+#define THREADING_WITH_NAME_(line) THREADING_WITH_JOIN_(threading_with_, line)
+#define THREADING_WITH_AS_(with, x, timeout_ns, status)                                                    \
+  for (threading_with with __attribute__((__cleanup__(threading_with_end))) =                              \
+         _Generic((x), threading_lock: threading_with_lock, threading_rlock: threading_with_rlock,         \
+                  threading_condition: threading_with_condition,                                           \
+                  threading_semaphore: threading_with_semaphore)((x), (timeout_ns), (status));             \
+       with.held; threading_with_end(&with))
+
+#define THREADING_WITH_STATUS(x, timeout_ns, status)                                                       \
+  THREADING_WITH_AS_(THREADING_WITH_NAME_(__LINE__), x, timeout_ns, status)
+#define THREADING_WITH(x) THREADING_WITH_STATUS(x, THREADING_FOREVER, &(threading_status){ 0 })
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* THREADING_H */

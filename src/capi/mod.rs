@@ -1,0 +1,33 @@
+//! The C surface, one file per section of the header, in the header's order.
+//!
+//! An exported function is written out, and its body is one expression: it turns arguments into types,
+//! calls what does the work, and turns the result into a number.
+
+#![expect(non_camel_case_types, reason = "these are C's names")]
+
+mod barrier;
+mod boundary;
+mod condition;
+mod current;
+mod event;
+mod hooks;
+mod local;
+mod lock;
+mod rlock;
+mod semaphore;
+mod status;
+mod thread;
+mod timer;
+
+pub use barrier::*;
+pub use condition::*;
+pub use current::*;
+pub use event::*;
+pub use hooks::*;
+pub use local::*;
+pub use lock::*;
+pub use rlock::*;
+pub use semaphore::*;
+pub use status::*;
+pub use thread::*;
+pub use timer::*;

@@ -1,0 +1,31 @@
+//! Sleeping on Linux: the futex on the lower half of a 64-bit word, private, absolute deadlines.
+
+use super::Woken;
+use crate::atomic::AtomicU64;
+use crate::sys::futex;
+use crate::time::Deadline;
+
+/// The lower half of `word`, where the system looks.
+fn low(word: &AtomicU64) -> *const u32 {
+    let place: *const u32 = (word as *const AtomicU64).cast();
+    if cfg!(target_endian = "big") { place.wrapping_add(1) } else { place }
+}
+
+/// Sleeps while the lower half of `word` is `expected`.
+pub(super) fn sleep(word: &AtomicU64, expected: u32, deadline: Deadline) -> Woken {
+    let deadline = (!deadline.is_never()).then(|| deadline.nanos());
+    match futex::wait(low(word), expected, deadline) {
+        true => Woken::LookAgain,
+        false => Woken::TimedOut,
+    }
+}
+
+/// Wakes up to `count` of those who sleep on `word`; async-signal-safe.
+pub(crate) fn wake(word: &AtomicU64, count: u32) {
+    futex::wake(low(word), count);
+}
+
+/// Moves one who sleeps on `from` to those who sleep on `to`, unless `from` is no longer `expected`.
+pub(crate) fn requeue(from: &AtomicU64, expected: u32, to: &AtomicU64) {
+    futex::requeue(low(from), expected, low(to));
+}

@@ -1,0 +1,115 @@
+//! The only place that sleeps, so the only one that can say who waits for whom.
+//!
+//! A wait has three steps (README.md tells why no wake-up is lost):
+//! `Wait::begin` publishes what the thread will wait for, `Wait::sleep` sleeps until the word
+//! changes, somebody wakes it or the deadline comes, and dropping the `Wait` takes the publication back.
+
+mod graph;
+mod record;
+mod spin;
+
+#[cfg(all(not(loom), not(feature = "portable-park")))]
+#[path = "futex.rs"]
+mod backend;
+#[cfg(all(not(loom), feature = "portable-park"))]
+#[path = "portable.rs"]
+mod backend;
+#[cfg(loom)]
+#[path = "model.rs"]
+mod backend;
+
+pub(crate) use backend::{requeue, wake};
+pub(crate) use graph::would_deadlock;
+#[cfg(not(loom))]
+pub(crate) use record::records;
+pub(crate) use record::{Fate, Me, Node, Published, Record, fate};
+pub(crate) use spin::Spin;
+
+use crate::atomic::AtomicU64;
+use crate::time::{Deadline, Timeout};
+
+/// How a sleep ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Woken {
+    /// Somebody woke it, or the word was not as expected, or for no reason: look again.
+    LookAgain,
+    /// The deadline came.
+    TimedOut,
+}
+
+/// Called at both ends of a published wait: the thread, the object, and whether it begins.
+pub(crate) type WaitHook = fn(me: Me, object: u64, begins: bool);
+
+#[cfg(not(loom))]
+static HOOK: crate::atomic::AtomicPtr<()> = crate::atomic::AtomicPtr::new(core::ptr::null_mut());
+
+/// Sets what is called at both ends of each wait; only slow paths come here.
+#[cfg(not(loom))]
+pub(crate) fn set_wait_hook(hook: Option<WaitHook>) {
+    let hook = hook.map_or(core::ptr::null_mut(), |hook| hook as *mut ());
+    HOOK.store(hook, crate::atomic::Ordering::Release);
+}
+
+#[cfg(not(loom))]
+fn call_hook(me: Me, object: u64, begins: bool) {
+    let hook = HOOK.load(crate::atomic::Ordering::Acquire);
+    if !hook.is_null() {
+        // SAFETY: only `set_wait_hook` stores here, and it stores a `WaitHook`.
+        let hook = unsafe { core::mem::transmute::<*mut (), WaitHook>(hook) };
+        hook(me, object, begins);
+    }
+}
+
+#[cfg(loom)]
+fn call_hook(_: Me, _: u64, _: bool) {}
+
+/// Sleeps without publishing it: only for the library's own small locks.
+pub(crate) fn doze(word: &AtomicU64, expected: u32) {
+    backend::sleep(word, expected, Deadline::NEVER);
+}
+
+/// A published wait of the current thread for one object.
+pub(crate) struct Wait {
+    me: Me,
+    object: u64,
+    deadline: Deadline,
+    began: i64,
+}
+
+impl Wait {
+    /// Publishes that `me` is about to wait for `object`, and reads the clock: once per wait.
+    pub(crate) fn begin(me: Me, object: u64, timeout: Timeout) -> Wait {
+        let began = crate::time::now();
+        Wait::begin_until(me, object, began, timeout.deadline_from(began))
+    }
+
+    /// The same for a wait that goes on until a point known already.
+    pub(crate) fn begin_until(me: Me, object: u64, began: i64, deadline: Deadline) -> Wait {
+        // The hook may wait for something itself, so it stands outside the publication.
+        call_hook(me, object, true);
+        me.publish(Published { object, deadline, since: began });
+        Wait { me, object, deadline, began }
+    }
+
+    /// When the wait gives up.
+    pub(crate) fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// How long it has lasted, in nanoseconds.
+    pub(crate) fn age(&self) -> i64 {
+        crate::time::now() - self.began
+    }
+
+    /// Sleeps while the lower half of `word` is `expected`, until somebody wakes it or the deadline.
+    pub(crate) fn sleep(&self, word: &AtomicU64, expected: u32) -> Woken {
+        backend::sleep(word, expected, self.deadline)
+    }
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        self.me.unpublish();
+        call_hook(self.me, self.object, false);
+    }
+}

@@ -1,0 +1,53 @@
+//! Sleeping where there is no futex: `parking_lot_core`, keyed by the word's address.
+//!
+//! Keeps the behaviour, but not the promises for signal handlers and forked children.
+
+use super::Woken;
+use crate::atomic::{AtomicU64, Ordering::SeqCst};
+use crate::time::Deadline;
+use parking_lot_core::{DEFAULT_PARK_TOKEN, DEFAULT_UNPARK_TOKEN, FilterOp, ParkResult};
+use std::time::{Duration, Instant};
+
+fn key(word: &AtomicU64) -> usize {
+    word as *const AtomicU64 as usize
+}
+
+/// Sleeps while the lower half of `word` is `expected`.
+pub(super) fn sleep(word: &AtomicU64, expected: u32, deadline: Deadline) -> Woken {
+    let until = match deadline.is_never() {
+        true => None,
+        false => {
+            let left = deadline.nanos().saturating_sub(crate::time::now()).max(0);
+            Instant::now().checked_add(Duration::from_nanos(left as u64))
+        }
+    };
+    let still = || word.load(SeqCst) as u32 == expected;
+    // SAFETY:
+    // - the key is the address of a word of ours;
+    // - no callback panics, parks or calls into `parking_lot`.
+    let result =
+        unsafe { parking_lot_core::park(key(word), still, || (), |_, _| (), DEFAULT_PARK_TOKEN, until) };
+    match result {
+        ParkResult::TimedOut => Woken::TimedOut,
+        ParkResult::Unparked(_) | ParkResult::Invalid => Woken::LookAgain,
+    }
+}
+
+/// Wakes up to `count` of those who sleep on `word`.
+pub(crate) fn wake(word: &AtomicU64, count: u32) {
+    let mut left = count;
+    let filter = |_| match left {
+        0 => FilterOp::Stop,
+        _ => {
+            left -= 1;
+            FilterOp::Unpark
+        }
+    };
+    // SAFETY: the key is the address of a word of ours; neither callback panics or parks.
+    unsafe { parking_lot_core::unpark_filter(key(word), filter, |_| DEFAULT_UNPARK_TOKEN) };
+}
+
+/// Here the sleeper is woken instead: it goes to `to` by itself.
+pub(crate) fn requeue(from: &AtomicU64, _expected: u32, _to: &AtomicU64) {
+    wake(from, 1);
+}

@@ -1,0 +1,282 @@
+//! What the waiting layer knows of each thread: its identity, what it waits for, what it touches.
+
+use super::Woken;
+use crate::atomic::{AtomicI64, AtomicPtr, AtomicU64, Ordering::*};
+use crate::slot::Cache;
+use crate::time::Deadline;
+use core::cell::Cell;
+use core::ptr::null_mut;
+
+/// A wait as others see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Published {
+    /// The object waited for; 0 when the thread waits for nothing.
+    pub(crate) object: u64,
+    /// When it gives up.
+    pub(crate) deadline: Deadline,
+    /// When it began, on the monotonic clock.
+    pub(crate) since: i64,
+}
+
+/// A thread's entry in the list of a condition or barrier.
+pub(crate) struct Node {
+    /// Which wait it is, and in the lowest `TELLS` bits what the list says of it; the thread sleeps on it.
+    ///
+    /// The number of the wait keeps one who is late from mistaking the next wait for the one it meant.
+    pub(crate) word: AtomicU64,
+    pub(crate) next: AtomicPtr<Record>,
+    pub(crate) previous: AtomicPtr<Record>,
+}
+
+/// The bits of a node's word that a list uses.
+const TELLS: u32 = 3;
+
+impl Node {
+    /// Begins a wait of which the list says `tells`.
+    pub(crate) fn begin(&self, tells: u32) {
+        let wait = (self.word.load(Relaxed) as u32 >> TELLS).wrapping_add(1) << TELLS;
+        self.word.store((wait | tells) as u64, Relaxed);
+    }
+
+    /// What the list says of this wait.
+    pub(crate) fn told(&self) -> u32 {
+        self.word.load(Acquire) as u32 & ((1 << TELLS) - 1)
+    }
+
+    /// Says something else of it; what was said before, and the whole word as it is now.
+    pub(crate) fn tell(&self, tells: u32) -> (u32, u32) {
+        let wait = self.word.load(Relaxed) as u32 >> TELLS << TELLS;
+        let before = self.word.swap((wait | tells) as u64, SeqCst) as u32;
+        (before & ((1 << TELLS) - 1), wait | tells)
+    }
+
+    /// The thread itself says `new` if it was `old`; otherwise what it is.
+    pub(crate) fn change(&self, old: u32, new: u32) -> Result<(), u32> {
+        let wait = self.word.load(Relaxed) as u32 >> TELLS << TELLS;
+        let (old, new) = ((wait | old) as u64, (wait | new) as u64);
+        match self.word.compare_exchange(old, new, SeqCst, Acquire) {
+            Ok(_) => Ok(()),
+            Err(now) => Err(now as u32 & ((1 << TELLS) - 1)),
+        }
+    }
+}
+
+/// One thread, as the waiting layer knows it; its memory is never given back.
+///
+/// Written by its own thread, but for `node`, whose list's guard protects it.
+pub(crate) struct Record {
+    /// The thread's handle while it lives, else 0; never reused, so it serves as owner.
+    id: AtomicU64,
+    /// How many owned primitives it holds; a thread that ends with none needs no search.
+    held: Cell<u64>,
+    /// The object whose owner word it is about to change: see thread/README.md, "Fork".
+    touching: AtomicU64,
+    /// The thread of this record that stayed behind in a parent process, else 0.
+    lost: AtomicU64,
+    /// Odd while it waits; changes at both ends of every wait.
+    sequence: AtomicU64,
+    object: AtomicU64,
+    deadline: AtomicI64,
+    since: AtomicI64,
+    pub(crate) node: Node,
+    pub(crate) cache: Cache,
+    /// The values of its locals, for the thread layer: here is where a thread looks first.
+    pub(crate) locals: AtomicPtr<()>,
+    /// How many `locals` there are room for.
+    pub(crate) local_room: AtomicU64,
+}
+
+// SAFETY: `held` and `cache` are touched by the record's own thread only, or, when that thread no
+// longer exists, by the one that clears up after it; everything else is atomic.
+unsafe impl Sync for Record {}
+
+impl Record {
+    /// A record of no thread; models make theirs with it.
+    #[cfg(loom)]
+    pub(crate) fn new(id: u64) -> Record {
+        Record {
+            id: AtomicU64::new(id),
+            held: Cell::new(0),
+            touching: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+            sequence: AtomicU64::new(0),
+            object: AtomicU64::new(0),
+            deadline: AtomicI64::new(0),
+            since: AtomicI64::new(0),
+            node: Node {
+                word: AtomicU64::new(0),
+                next: AtomicPtr::new(null_mut()),
+                previous: AtomicPtr::new(null_mut()),
+            },
+            cache: Cache::new(),
+            locals: AtomicPtr::new(null_mut()),
+            local_room: AtomicU64::new(0),
+        }
+    }
+
+    /// Takes the record for the thread `id`, from now on alive.
+    pub(crate) fn adopt(&self, id: u64) {
+        self.held.set(0);
+        self.touching.store(0, Relaxed);
+        self.sequence.store(self.sequence.load(Relaxed) & !1, Relaxed);
+        self.node.next.store(null_mut(), Relaxed);
+        self.node.previous.store(null_mut(), Relaxed);
+        self.id.store(id, SeqCst);
+    }
+
+    /// The thread is no more; what it owns is from now on owned by a dead thread.
+    pub(crate) fn bury(&self) {
+        self.id.store(0, SeqCst);
+    }
+
+    /// In a forked child: the thread is not here. Its record is never used for another one.
+    pub(crate) fn lose(&self) {
+        self.lost.store(self.id(), SeqCst);
+        self.bury();
+    }
+
+    /// The thread that was lost with this record.
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost.load(SeqCst)
+    }
+
+    /// The thread whose record this is, 0 when it has none.
+    pub(crate) fn id(&self) -> u64 {
+        self.id.load(SeqCst)
+    }
+
+    /// The object that its thread was about to take or give back last.
+    pub(crate) fn touching(&self) -> u64 {
+        self.touching.load(Relaxed)
+    }
+
+    /// The current wait with its sequence number, or `None` when the thread does not wait.
+    pub(crate) fn waiting(&self) -> Option<(u64, Published)> {
+        loop {
+            let before = self.sequence.load(SeqCst);
+            if before & 1 == 0 {
+                return None;
+            }
+            let seen = Published {
+                object: self.object.load(Acquire),
+                deadline: Deadline::at(self.deadline.load(Acquire)),
+                since: self.since.load(Acquire),
+            };
+            if self.sequence.load(SeqCst) == before {
+                return Some((before, seen));
+            }
+        }
+    }
+}
+
+/// The running thread, to those who act for it.
+#[derive(Clone, Copy)]
+pub(crate) struct Me(&'static Record);
+
+impl Me {
+    /// # Safety
+    /// - `record` belongs to the calling thread.
+    pub(crate) unsafe fn new(record: &'static Record) -> Me {
+        Me(record)
+    }
+
+    #[inline(always)]
+    pub(crate) fn id(self) -> u64 {
+        self.0.id.load(Relaxed)
+    }
+
+    #[inline(always)]
+    pub(crate) fn record(self) -> &'static Record {
+        self.0
+    }
+
+    /// The record's place, as lists link it.
+    pub(crate) fn place(self) -> *mut Record {
+        self.0 as *const Record as *mut Record
+    }
+
+    /// Says which object's owner word this thread will change next; a plain store.
+    #[inline(always)]
+    pub(crate) fn touch(self, object: u64) {
+        self.0.touching.store(object, Relaxed);
+    }
+
+    /// Counts one owned primitive more.
+    #[inline(always)]
+    pub(crate) fn hold(self) {
+        self.0.held.set(self.0.held.get().wrapping_add(1));
+    }
+
+    /// Counts one owned primitive less.
+    #[inline(always)]
+    pub(crate) fn unhold(self) {
+        self.0.held.set(self.0.held.get().wrapping_sub(1));
+    }
+
+    /// How many owned primitives this thread holds.
+    pub(crate) fn held(self) -> u64 {
+        self.0.held.get()
+    }
+
+    pub(crate) fn cache(self) -> &'static Cache {
+        &self.0.cache
+    }
+
+    /// Sleeps on this thread's own node as long as the list says `tells` of it.
+    pub(crate) fn sleep_on_node(self, wait: &super::Wait, tells: u32) -> Woken {
+        let word = &self.0.node.word;
+        wait.sleep(word, word.load(Relaxed) as u32 >> TELLS << TELLS | tells)
+    }
+
+    /// Publishes `wait`: a sequence lock whose writer is the thread itself.
+    pub(super) fn publish(self, wait: Published) {
+        let record = self.0;
+        record.object.store(wait.object, Release);
+        record.deadline.store(wait.deadline.nanos(), Release);
+        record.since.store(wait.since, Release);
+        record.sequence.store(record.sequence.load(Relaxed).wrapping_add(1), SeqCst);
+    }
+
+    /// Takes the publication back.
+    pub(super) fn unpublish(self) {
+        let record = self.0;
+        record.sequence.store(record.sequence.load(Relaxed).wrapping_add(1), SeqCst);
+    }
+}
+
+/// What became of a thread that an owner word names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It lives; or the word names nobody yet, because its owner is just about to write it.
+    Lives,
+    /// It ended without giving back what it held.
+    Ended,
+    /// It stayed in the parent process.
+    Lost,
+}
+
+/// What became of the thread `owner`.
+#[cfg(not(loom))]
+pub(crate) fn fate(owner: u64) -> Fate {
+    let Some(record) = records().at(crate::slot::index_of(owner)) else { return Fate::Lives };
+    if owner == 0 || record.id() == owner {
+        Fate::Lives
+    } else if record.lost.load(SeqCst) == owner {
+        Fate::Lost
+    } else {
+        Fate::Ended
+    }
+}
+
+/// Threads of a model live as long as the model.
+#[cfg(loom)]
+pub(crate) fn fate(_: u64) -> Fate {
+    Fate::Lives
+}
+
+/// All records, each at the index of its thread's slot.
+#[cfg(not(loom))]
+pub(crate) fn records() -> &'static crate::slot::Chunks<Record> {
+    static RECORDS: crate::slot::Chunks<Record> = crate::slot::Chunks::new();
+    &RECORDS
+}

@@ -1,0 +1,166 @@
+//! The life of objects: handles, type-stable slots, and how a slot is handed out again.
+//!
+//! A handle is `kind:8 | index:24 | generation:32`. The generation stands in the upper half of the
+//! slot's state word too, so the compare-exchange that admits an operation proves the handle alive.
+//!
+//! | state word                   | meaning                                                        |
+//! |------------------------------|----------------------------------------------------------------|
+//! | `0`                          | never used                                                     |
+//! | `generation`, `OPEN`, bits   | live; the other 31 bits belong to the primitive                |
+//! | `generation`, no `OPEN`      | closed; the 31 bits link the free list, `generation` is next   |
+//!
+//! A slot is never given back to the system, so a late access reads a valid word and fails its compare.
+
+mod cache;
+mod chunks;
+mod table;
+#[cfg(all(test, not(loom)))]
+mod tests;
+
+pub(crate) use cache::Cache;
+pub(crate) use chunks::Chunks;
+pub(crate) use table::Table;
+
+use crate::atomic::{AtomicU64, Ordering::*};
+use crate::error::{Error, Result};
+
+/// Set in the lower half of the state word as long as the object lives.
+pub(crate) const OPEN: u32 = 1 << 31;
+
+/// The kinds of objects, in the uppermost byte of a handle.
+pub(crate) mod kind {
+    pub(crate) const THREAD: u8 = 1;
+    pub(crate) const LOCK: u8 = 2;
+    pub(crate) const RLOCK: u8 = 3;
+    pub(crate) const CONDITION: u8 = 4;
+    pub(crate) const SEMAPHORE: u8 = 5;
+    pub(crate) const EVENT: u8 = 6;
+    pub(crate) const BARRIER: u8 = 7;
+    pub(crate) const LOCAL: u8 = 8;
+    pub(crate) const TIMER: u8 = 9;
+
+    /// The noun of a kind, for messages.
+    pub(crate) const fn name(kind: u8) -> &'static str {
+        match kind {
+            THREAD => "thread",
+            LOCK => "lock",
+            RLOCK => "rlock",
+            CONDITION => "condition",
+            SEMAPHORE => "semaphore",
+            EVENT => "event",
+            BARRIER => "barrier",
+            LOCAL => "local",
+            TIMER => "timer",
+            _ => "object",
+        }
+    }
+}
+
+/// The kind that a handle claims to be of.
+pub(crate) const fn kind_of(id: u64) -> u8 {
+    (id >> 56) as u8
+}
+
+/// The place of a handle's slot in the table of its kind.
+pub(crate) const fn index_of(id: u64) -> u32 {
+    (id >> 32) as u32 & 0xff_ffff
+}
+
+/// The life of the slot that a handle names.
+pub(crate) const fn generation_of(id: u64) -> u32 {
+    id as u32
+}
+
+/// The handle of the object that lives in slot `index` with `generation`.
+pub(crate) const fn handle(kind: u8, index: u32, generation: u32) -> u64 {
+    (kind as u64) << 56 | (index as u64) << 32 | generation as u64
+}
+
+/// A state word of a live object.
+#[inline(always)]
+pub(crate) const fn word(generation: u32, bits: u32) -> u64 {
+    (generation as u64) << 32 | (OPEN | bits) as u64
+}
+
+/// Whether `state` belongs to the live object of this generation.
+#[inline(always)]
+pub(crate) const fn lives(state: u64, generation: u32) -> bool {
+    (state >> 32) as u32 == generation && state as u32 & OPEN != 0
+}
+
+/// What every slot begins with, whatever its kind.
+pub(crate) struct Head {
+    /// Generation and bits; the table above.
+    pub(crate) state: AtomicU64,
+    /// The thread that holds the object, as the primitive defines holding; 0 for none.
+    pub(crate) owner: AtomicU64,
+}
+
+/// One object's cache line.
+#[repr(C, align(64))]
+pub(crate) struct Slot<T> {
+    pub(crate) head: Head,
+    pub(crate) body: T,
+}
+
+/// What lives in slots of a table of its own; all zero must be a valid body.
+pub(crate) trait Object: Sized + 'static {
+    const KIND: u8;
+    fn table() -> &'static Table<Self>;
+}
+
+/// A slot with the life that the caller means: found, but not yet proven alive.
+pub(crate) struct Live<T: 'static> {
+    pub(crate) slot: &'static Slot<T>,
+    pub(crate) id: u64,
+}
+
+impl<T> Clone for Live<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for Live<T> {}
+
+impl<T> Live<T> {
+    /// The life that the caller means.
+    #[inline(always)]
+    pub(crate) fn generation(self) -> u32 {
+        generation_of(self.id)
+    }
+
+    /// The lower half of the state word, if the object lives.
+    #[inline(always)]
+    pub(crate) fn bits(self) -> Result<u32> {
+        let state = self.slot.head.state.load(Acquire);
+        if lives(state, self.generation()) { Ok(state as u32) } else { Err(Error::StaleHandle) }
+    }
+
+    /// Replaces the bits `old` (as `bits` gave them) by `new`; `OPEN` is kept.
+    #[inline(always)]
+    pub(crate) fn exchange(self, old: u32, new: u32) -> bool {
+        let generation = self.generation();
+        self.slot
+            .head
+            .state
+            .compare_exchange(word(generation, old), word(generation, new), SeqCst, Relaxed)
+            .is_ok()
+    }
+}
+
+/// Finds the slot that `id` names; whether it still lives is for the operation's compare to say.
+#[inline(always)]
+pub(crate) fn find<T: Object>(id: u64) -> Result<Live<T>> {
+    if kind_of(id) != T::KIND {
+        return Err(not_this_kind(id));
+    }
+    match T::table().at(index_of(id)) {
+        Some(slot) => Ok(Live { slot, id }),
+        None => Err(Error::StaleHandle),
+    }
+}
+
+#[cold]
+fn not_this_kind(id: u64) -> Error {
+    if id == 0 { Error::ZeroHandle } else { Error::WrongKind }
+}

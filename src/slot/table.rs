@@ -1,0 +1,201 @@
+//! The table of one kind: finds a slot, hands slots out, takes them back, retires the exhausted.
+
+use super::chunks::CAPACITY;
+use super::{Cache, Chunks, Live, OPEN, Object, Slot, handle, lives};
+use crate::atomic::{AtomicU32, AtomicU64, Ordering::*};
+use crate::error::{Error, Result};
+
+/// All slots of one kind, live ones and free ones.
+///
+/// Free slots form a stack (Treiber): the head holds the index plus one of the top and a tag that
+/// counts every change, so that a popped and pushed-again slot is not mistaken for the one seen before.
+pub(crate) struct Table<T> {
+    slots: Chunks<Slot<T>>,
+    /// `tag:40 | index+1:24`; index+1 is 0 when the stack is empty.
+    free: AtomicU64,
+    /// Slots from here on have never been used.
+    fresh: AtomicU32,
+    /// Slots whose generations are used up.
+    retired: AtomicU32,
+}
+
+const INDEX: u64 = 0xff_ffff;
+const TAG: u64 = INDEX + 1;
+
+impl<T: Object> Table<T> {
+    #[cfg(not(loom))]
+    pub(crate) const fn new() -> Self {
+        Table {
+            slots: Chunks::new(),
+            free: AtomicU64::new(0),
+            fresh: AtomicU32::new(0),
+            retired: AtomicU32::new(0),
+        }
+    }
+
+    #[cfg(loom)]
+    pub(crate) fn new() -> Self {
+        Table {
+            slots: Chunks::new(),
+            free: AtomicU64::new(0),
+            fresh: AtomicU32::new(0),
+            retired: AtomicU32::new(0),
+        }
+    }
+
+    /// The slot at `index`, if there has ever been one in its neighbourhood.
+    #[inline(always)]
+    pub(crate) fn at(&self, index: u32) -> Option<&Slot<T>> {
+        self.slots.at(index)
+    }
+
+    /// One more than the highest index ever handed out.
+    pub(crate) fn used(&self) -> u32 {
+        self.fresh.load(Acquire)
+    }
+
+    /// How many slots will not be used again.
+    #[cfg(test)]
+    pub(crate) fn retired(&self) -> u32 {
+        self.retired.load(Relaxed)
+    }
+
+    /// Makes an object: `fill` writes the body before anyone can find it; `bits` is its first state.
+    pub(crate) fn create(
+        &'static self,
+        cache: Option<&Cache>,
+        bits: u32,
+        fill: impl FnOnce(&T),
+    ) -> Result<Live<T>> {
+        let index = self.take(cache)?;
+        let slot = self.slots.reach(index)?;
+        let closed = slot.head.state.load(Relaxed);
+        let generation = match (closed >> 32) as u32 {
+            0 => first_generation(T::KIND, index),
+            next => next,
+        };
+        slot.head.owner.store(0, Relaxed);
+        fill(&slot.body);
+        slot.head.state.store(super::word(generation, bits), Release);
+        Ok(Live { slot, id: handle(T::KIND, index, generation) })
+    }
+
+    /// Ends the object if its state is exactly `bits`; from then on its handle names nothing.
+    pub(crate) fn close(&self, object: Live<T>, bits: u32) -> bool {
+        let generation = object.generation();
+        let open = super::word(generation, bits);
+        let next = (generation.wrapping_add(1) as u64) << 32;
+        object.slot.head.state.compare_exchange(open, next, AcqRel, Relaxed).is_ok()
+    }
+
+    /// Gives back the slot of an object that `close` ended.
+    pub(crate) fn recycle(&self, object: Live<T>, cache: Option<&Cache>) {
+        if object.generation() == u32::MAX {
+            // The next generation would begin again: this slot's handles stay dead for ever.
+            self.retired.fetch_add(1, Relaxed);
+            return;
+        }
+        let index = super::index_of(object.id);
+        match cache {
+            Some(cache) => {
+                if let Some((kind, surplus)) = cache.put(T::KIND, index) {
+                    give_back(kind, surplus);
+                }
+            }
+            None => self.push(index),
+        }
+    }
+
+    /// Calls `visit` with every live object, newest life of each slot.
+    pub(crate) fn each(&'static self, mut visit: impl FnMut(Live<T>)) {
+        for index in 0..self.used() {
+            let Some(slot) = self.slots.at(index) else { continue };
+            let state = slot.head.state.load(Acquire);
+            let generation = (state >> 32) as u32;
+            if lives(state, generation) {
+                visit(Live { slot, id: handle(T::KIND, index, generation) });
+            }
+        }
+    }
+
+    fn take(&self, cache: Option<&Cache>) -> Result<u32> {
+        if let Some(index) = cache.and_then(|cache| cache.take(T::KIND)) {
+            return Ok(index);
+        }
+        if let Some(index) = self.pop() {
+            return Ok(index);
+        }
+        let mut next = self.fresh.load(Relaxed);
+        loop {
+            if next >= CAPACITY {
+                return Err(Error::NoMemory);
+            }
+            // The chunk comes first, so that a failure loses no index.
+            self.slots.reach(next)?;
+            match self.fresh.compare_exchange(next, next + 1, AcqRel, Relaxed) {
+                Ok(_) => return Ok(next),
+                Err(now) => next = now,
+            }
+        }
+    }
+
+    fn pop(&self) -> Option<u32> {
+        let mut head = self.free.load(Acquire);
+        loop {
+            let index = (head & INDEX).checked_sub(1)? as u32;
+            // A stale read here is caught by the tag in the compare-exchange.
+            let link = self.slots.at(index)?.head.state.load(Acquire) as u32 & !OPEN;
+            let next = (head & !INDEX).wrapping_add(TAG) | link as u64;
+            match self.free.compare_exchange_weak(head, next, AcqRel, Acquire) {
+                Ok(_) => return Some(index),
+                Err(now) => head = now,
+            }
+        }
+    }
+
+    /// Puts a closed slot on the free stack.
+    pub(crate) fn push(&self, index: u32) {
+        let Some(slot) = self.slots.at(index) else { return };
+        let generation = slot.head.state.load(Relaxed) & !0xffff_ffff;
+        let mut head = self.free.load(Relaxed);
+        loop {
+            slot.head.state.store(generation | (head & INDEX), Release);
+            let next = (head & !INDEX).wrapping_add(TAG) | (index as u64 + 1);
+            match self.free.compare_exchange_weak(head, next, AcqRel, Relaxed) {
+                Ok(_) => return,
+                Err(now) => head = now,
+            }
+        }
+    }
+}
+
+/// Returns a slot that a cache has no room for to the table of its kind.
+#[cfg(not(loom))]
+fn give_back(kind: u8, index: u32) {
+    crate::sync::push_free(kind, index);
+}
+
+#[cfg(loom)]
+fn give_back(_: u8, _: u32) {}
+
+/// Where a slot's generations begin: different in every process, never 0, with 2^31 lives ahead.
+#[cfg(not(loom))]
+fn first_generation(kind: u8, index: u32) -> u32 {
+    use core::sync::atomic::AtomicU64;
+    static SEED: AtomicU64 = AtomicU64::new(0);
+    let mut seed = SEED.load(Relaxed);
+    if seed == 0 {
+        let drawn = crate::sys::random() | 1;
+        seed = SEED.compare_exchange(0, drawn, Relaxed, Relaxed).map_or_else(|now| now, |_| drawn);
+    }
+    // splitmix64's finisher: neighbours and kinds share nothing that could be guessed.
+    let mut x = seed ^ (((kind as u64) << 32 | index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((x ^ (x >> 31)) as u32 & 0x7fff_ffff).max(1)
+}
+
+#[cfg(loom)]
+fn first_generation(_: u8, _: u32) -> u32 {
+    1
+}

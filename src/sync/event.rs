@@ -1,0 +1,156 @@
+//! Event: a flag to wait for. Whoever waits at a set returns, even if it is cleared at once.
+//!
+//! | bits      | meaning                                                                          |
+//! |-----------|----------------------------------------------------------------------------------|
+//! | `SET`     | the flag                                                                         |
+//! | `WAITING` | somebody may sleep: set wakes all                                                |
+//! | `ROUND`*n | counts the times the flag went up; a waiter that sees another round was waited for |
+//!
+//! The 29 bits of the round could be mistaken only if the flag went up exactly a multiple of 2^29 times
+//! between two looks of a waiter, seconds apart at the least; it would then wait for the next set.
+//! Setting touches this word alone, so a signal handler may do it.
+
+use crate::atomic::{AtomicU32, Ordering::*};
+use crate::error::{Error, Result};
+use crate::park::{self, Me, Spin, Wait, Woken};
+use crate::slot::{Live, OPEN, Object, Table, kind};
+use crate::time::Timeout;
+
+const SET: u32 = 1 << 0;
+const WAITING: u32 = 1 << 1;
+const ROUND: u32 = 1 << 2;
+const ROUNDS: u32 = OPEN - ROUND;
+
+/// What an Event keeps beside its word.
+pub(crate) struct Event {
+    /// Threads that wait, exactly; for destroy. Never reset: one whose handle has just died still counts out.
+    waiters: AtomicU32,
+}
+
+#[cfg(not(loom))]
+impl Object for Event {
+    const KIND: u8 = kind::EVENT;
+    fn table() -> &'static Table<Event> {
+        static TABLE: Table<Event> = Table::new();
+        &TABLE
+    }
+}
+
+/// Makes an event that is not set.
+#[cfg(not(loom))]
+pub(crate) fn create(me: Me) -> Result<u64> {
+    Ok(Event::table().create(Some(me.cache()), 0, |_| ())?.id)
+}
+
+impl Live<Event> {
+    /// Whether the flag is set.
+    #[inline(always)]
+    pub(crate) fn is_set(self) -> Result<bool> {
+        Ok(self.bits()? & SET != 0)
+    }
+
+    /// Sets the flag and wakes all who wait; async-signal-safe.
+    #[inline(always)]
+    pub(crate) fn set(self) -> Result {
+        loop {
+            let bits = self.bits()?;
+            let round = match bits & SET {
+                0 => (bits & ROUNDS).wrapping_add(ROUND) & ROUNDS,
+                _ => bits & ROUNDS,
+            };
+            // Also when it is set already: whoever sees the flag then sees what this thread did before.
+            if self.exchange(bits, round | SET) {
+                if bits & WAITING != 0 {
+                    park::wake(&self.slot.head.state, u32::MAX);
+                }
+                return Ok(());
+            }
+        }
+    }
+
+    /// Clears the flag.
+    #[inline(always)]
+    pub(crate) fn clear(self) -> Result {
+        loop {
+            let bits = self.bits()?;
+            if bits & SET == 0 || self.exchange(bits, bits & !SET) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Waits for a set as long as `timeout` says.
+    #[inline(always)]
+    pub(crate) fn wait(self, me: impl FnOnce() -> Result<Me>, timeout: Timeout) -> Result {
+        if self.is_set()? { Ok(()) } else { self.wait_slow(me()?, timeout) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wait_slow(self, me: Me, timeout: Timeout) -> Result {
+        if timeout.is_zero() {
+            return Err(Error::Timeout);
+        }
+        // Every set from here on counts, also one that is cleared before this thread looks again.
+        let round = self.bits()? & ROUNDS;
+        let mut spin = Spin::long();
+        while spin.next() {
+            if self.passed(self.bits()?, round) {
+                return Ok(());
+            }
+        }
+        let wait = Wait::begin(me, self.id, timeout);
+        self.bits()?;
+        self.slot.body.waiters.fetch_add(1, SeqCst);
+        let ended = self.wait_counted(round, &wait);
+        self.slot.body.waiters.fetch_sub(1, SeqCst);
+        ended
+    }
+
+    fn passed(self, bits: u32, round: u32) -> bool {
+        bits & SET != 0 || bits & ROUNDS != round && !super::seeded(super::Seed::Event)
+    }
+
+    fn wait_counted(self, round: u32, wait: &Wait) -> Result {
+        let mut woken = Woken::LookAgain;
+        loop {
+            let bits = self.bits()?;
+            if self.passed(bits, round) {
+                return Ok(());
+            }
+            if woken == Woken::TimedOut {
+                return Err(Error::Timeout);
+            }
+            if bits & WAITING != 0 || self.exchange(bits, bits | WAITING) {
+                woken = wait.sleep(&self.slot.head.state, bits | WAITING);
+            }
+        }
+    }
+
+    /// Ends the event, unless somebody waits.
+    #[cfg(not(loom))]
+    pub(crate) fn destroy(self, me: Me) -> Result {
+        loop {
+            let bits = self.bits()?;
+            if self.slot.body.waiters.load(SeqCst) > 0 {
+                return Err(Error::Busy);
+            }
+            if Event::table().close(self, bits & !OPEN) {
+                if bits & WAITING != 0 {
+                    // One who counted itself in just now finds the end of this life.
+                    park::wake(&self.slot.head.state, u32::MAX);
+                }
+                Event::table().recycle(self, Some(me.cache()));
+                return Ok(());
+            }
+        }
+    }
+
+    /// In a forked child: nobody waits any more.
+    pub(crate) fn forget_waiters(self) {
+        if let Ok(bits) = self.bits() {
+            self.slot.body.waiters.store(0, Relaxed);
+            self.exchange(bits, bits & !WAITING);
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The primitives: algorithms on one or two words of a slot. README.md argues their protocols.
+//!
+//! None of them knows C, the system or how threads live: an owner is a number that is passed in.
+
+pub(crate) mod barrier;
+pub(crate) mod condition;
+pub(crate) mod event;
+mod guard;
+pub(crate) mod lock;
+pub(crate) mod rlock;
+pub(crate) mod semaphore;
+mod word;
+
+#[cfg(loom)]
+mod models;
+
+pub(crate) use guard::{Guarded, RawGuard};
+
+/// The limit of every counter: THREADING_COUNT_MAX.
+pub(crate) const COUNT_MAX: i64 = 0x3fff_ffff;
+
+/// Places where a model can plant a bug, to show that it would be found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seed {
+    /// Lock and RLock: released without release ordering.
+    Word = 1,
+    /// Condition: a timed-out waiter does not look whether it was notified.
+    Condition,
+    /// Semaphore: the flag for waiters is cleared without looking again.
+    Semaphore,
+    /// Event: a woken waiter reads the flag again instead of the round.
+    Event,
+    /// Barrier: who is told how the round ended is not woken.
+    Barrier,
+}
+
+/// Whether the running model has planted this bug; never outside models.
+#[cfg(not(loom))]
+#[inline(always)]
+const fn seeded(_: Seed) -> bool {
+    false
+}
+
+#[cfg(loom)]
+fn seeded(seed: Seed) -> bool {
+    models::planted() == seed as u8
+}
+
+#[cfg(not(loom))]
+mod by_id {
+    use super::barrier::Barrier;
+    use super::condition::Condition;
+    use super::event::Event;
+    use super::lock::Lock;
+    use super::rlock::RLock;
+    use super::semaphore::Semaphore;
+    use crate::atomic::Ordering::SeqCst;
+    use crate::slot::{Object, find, kind, kind_of};
+
+    /// The thread that alone can end a wait for this object: an RLock's owner, a joined thread itself.
+    pub(crate) fn awaited_owner(object: u64) -> Option<u64> {
+        match kind_of(object) {
+            kind::RLOCK => {
+                let lock = find::<RLock>(object).ok()?;
+                let owner = lock.slot.head.owner.load(SeqCst);
+                lock.bits().ok().filter(|_| owner != 0).map(|_| owner)
+            }
+            kind::THREAD => Some(object),
+            _ => None,
+        }
+    }
+
+    /// Those who wait for `object` look again at who owns it and what that one waits for.
+    pub(crate) fn look_again(object: u64) {
+        if let (kind::RLOCK, Ok(lock)) = (kind_of(object), find::<RLock>(object)) {
+            lock.word().look_again();
+        }
+    }
+
+    /// In a forked child, whose only thread calls this: a lost thread waited for `object`.
+    pub(crate) fn forget_waiters(object: u64) {
+        let _ = match kind_of(object) {
+            kind::LOCK => find::<Lock>(object).map(|it| it.word().forget_waiters()),
+            kind::RLOCK => find::<RLock>(object).map(|it| it.word().forget_waiters()),
+            kind::CONDITION => find::<Condition>(object).map(|it| it.forget_waiters()),
+            kind::SEMAPHORE => find::<Semaphore>(object).map(|it| it.forget_waiters()),
+            kind::EVENT => find::<Event>(object).map(|it| it.forget_waiters()),
+            kind::BARRIER => find::<Barrier>(object).map(|it| it.forget_waiters()),
+            _ => Ok(()),
+        };
+    }
+
+    /// In a forked child: `lost` was about to take or give back `object` when the process forked.
+    pub(crate) fn sign_for(object: u64, lost: u64) {
+        let _ = match kind_of(object) {
+            kind::LOCK => find::<Lock>(object).map(|it| it.word().sign_for(lost)),
+            kind::RLOCK => find::<RLock>(object).map(|it| it.word().sign_for(lost)),
+            // Their lists are whole only outside their guards.
+            kind::CONDITION | kind::BARRIER => return forget_waiters(object),
+            _ => Ok(()),
+        };
+    }
+
+    /// Gives a free slot, kept by some thread's cache, back to the table of its kind.
+    pub(crate) fn push_free(of: u8, index: u32) {
+        match of {
+            kind::LOCK => Lock::table().push(index),
+            kind::RLOCK => RLock::table().push(index),
+            kind::CONDITION => Condition::table().push(index),
+            kind::SEMAPHORE => Semaphore::table().push(index),
+            kind::EVENT => Event::table().push(index),
+            kind::BARRIER => Barrier::table().push(index),
+            // Threads, locals and timers are not cached: they come and go under a lock anyway.
+            _ => {}
+        }
+    }
+}
+
+#[cfg(not(loom))]
+pub(crate) use by_id::{awaited_owner, forget_waiters, look_again, push_free, sign_for};
+
+#[cfg(loom)]
+fn awaited_owner(_: u64) -> Option<u64> {
+    None
+}
+
+#[cfg(loom)]
+fn look_again(_: u64) {}

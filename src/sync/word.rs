@@ -1,0 +1,295 @@
+//! The word that Lock and RLock share: one compare-exchange takes it and proves the handle alive.
+//!
+//! | bits       | meaning                                                                             |
+//! |------------|-------------------------------------------------------------------------------------|
+//! | `LOCKED`   | somebody holds it, or it is being handed over                                       |
+//! | `WAKING`   | a waiter was woken and has not looked yet; releasing wakes no second one            |
+//! | `GRANT`    | with `LOCKED`: released to the waiters; whichever looks first owns it, nobody else  |
+//! | `STARVING` | a waiter has waited a millisecond: every release is a `GRANT` until they catch up   |
+//! | `CLOSING`  | with `LOCKED`: destroy looks whether it may; lasts a few instructions               |
+//! | `WAITER`*n | n threads wait: exact, because each counts itself in and out                        |
+//!
+//! README.md tells why no wake-up is lost. Orderings: taking it is an acquire, giving it back a
+//! release, on this word; the owner word beside it orders nothing and is written relaxed. Everything
+//! that decides whether to sleep is SeqCst, since the other side reads and writes the same words
+//! the other way round.
+
+use crate::atomic::Ordering::*;
+use crate::error::{Error, Result};
+use crate::park::{self, Fate, Me, Spin, Wait, Woken};
+use crate::slot::{Head, generation_of, lives, word};
+use crate::time::Timeout;
+
+pub(crate) const LOCKED: u32 = 1 << 0;
+const WAKING: u32 = 1 << 1;
+const GRANT: u32 = 1 << 2;
+const STARVING: u32 = 1 << 3;
+pub(crate) const CLOSING: u32 = 1 << 4;
+pub(crate) const WAITER: u32 = 1 << 8;
+const FLAGS: u32 = WAITER - 1;
+
+/// How long a waiter waits before it is handed the lock, in nanoseconds.
+const PATIENCE: i64 = 1_000_000;
+
+/// What a dead owner means: an RLock tells, a Lock has no owner in this sense.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owned {
+    /// Any thread may release it: only an owner lost in a fork is succeeded, and silently.
+    ByAnyone,
+    /// Only the owner releases it: a successor is told that the owner died.
+    ByOne,
+}
+
+/// What a waiter does that finds itself in a cycle of waits that cannot end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OnCycle {
+    /// It gives up.
+    Fail,
+    /// It must have the word, having waited on a condition: the next in the cycle looks, and gives up.
+    TellOthers,
+}
+
+/// The word of one lock, with the life that the caller means.
+#[derive(Clone, Copy)]
+pub(crate) struct Word {
+    pub(crate) head: &'static Head,
+    pub(crate) id: u64,
+    pub(crate) owned: Owned,
+}
+
+/// How many threads wait, going by `bits`.
+pub(crate) const fn waiters(bits: u32) -> u32 {
+    (bits & !crate::slot::OPEN) / WAITER
+}
+
+impl Word {
+    #[inline(always)]
+    fn generation(self) -> u32 {
+        generation_of(self.id)
+    }
+
+    fn bits(self) -> Result<u32> {
+        let state = self.head.state.load(SeqCst);
+        if lives(state, self.generation()) { Ok(state as u32) } else { Err(Error::StaleHandle) }
+    }
+
+    #[inline(always)]
+    fn exchange(self, old: u32, new: u32) -> bool {
+        let (old, new) = (word(self.generation(), old), word(self.generation(), new));
+        self.head.state.compare_exchange(old, new, SeqCst, Relaxed).is_ok()
+    }
+
+    /// Takes the word when nothing stands in the way.
+    #[inline(always)]
+    pub(crate) fn try_fast(self, me: Me) -> bool {
+        let (free, held) = (word(self.generation(), 0), word(self.generation(), LOCKED));
+        me.touch(self.id);
+        let taken = self.head.state.compare_exchange(free, held, Acquire, Relaxed).is_ok();
+        if taken {
+            self.head.owner.store(me.id(), Relaxed);
+        }
+        taken
+    }
+
+    /// Gives the word back when nobody waits; the caller has seen that it may.
+    #[inline(always)]
+    pub(crate) fn release_fast(self, me: Me) -> bool {
+        let (held, free) = (word(self.generation(), LOCKED), word(self.generation(), 0));
+        if self.head.state.load(Relaxed) != held {
+            return false;
+        }
+        me.touch(self.id);
+        self.head.owner.store(0, Relaxed);
+        let order = if super::seeded(super::Seed::Word) { Relaxed } else { Release };
+        self.head.state.compare_exchange(held, free, order, Relaxed).is_ok()
+    }
+
+    /// Takes the word, waiting for it as long as `timeout` says.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn acquire_slow(self, me: Me, timeout: Timeout) -> Result {
+        me.touch(self.id);
+        let mut spin = Spin::short();
+        loop {
+            let bits = self.bits()?;
+            if bits & (LOCKED | STARVING) == 0 {
+                if self.exchange(bits, bits | LOCKED) {
+                    return self.owned_by(me);
+                }
+                continue;
+            }
+            if bits & CLOSING != 0 {
+                core::hint::spin_loop();
+                continue;
+            }
+            if let Some(taken) = self.succeed(me) {
+                return taken;
+            }
+            if timeout.is_zero() {
+                return Err(Error::Timeout);
+            }
+            if waiters(bits) > 0 || !spin.next() {
+                break;
+            }
+        }
+        let wait = Wait::begin(me, self.id, timeout);
+        self.count_in(false)?;
+        self.wait_counted(me, &wait, OnCycle::Fail)
+    }
+
+    /// Takes the word for a thread that somebody has counted among the waiters already.
+    pub(crate) fn acquire_counted(self, me: Me) -> Result {
+        me.touch(self.id);
+        let wait = Wait::begin(me, self.id, Timeout::FOREVER);
+        self.wait_counted(me, &wait, OnCycle::TellOthers)
+    }
+
+    /// One waiter more. A condition also counts in those whom it sends here: `woken` or asleep.
+    pub(crate) fn count_in(self, woken: bool) -> Result {
+        loop {
+            let bits = self.bits()?;
+            let waking = if woken { bits | WAKING } else { bits };
+            if bits & CLOSING == 0 && self.exchange(bits, waking + WAITER) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The waiter's loop. Whoever leaves, sleeps or takes clears `WAKING`: the next release wakes again.
+    fn wait_counted(self, me: Me, wait: &Wait, on_cycle: OnCycle) -> Result {
+        let endless = self.owned == Owned::ByOne && wait.deadline().is_never();
+        let mut look_for_cycle = endless;
+        let mut woken = Woken::LookAgain;
+        loop {
+            let bits = self.bits()?;
+            let settled = bits & !WAKING;
+            if bits & GRANT != 0 {
+                // Ours as good as anybody's who waits. The starving go on until one was served soon.
+                let last = waiters(bits) == 1 || wait.age() < PATIENCE;
+                let calm = if last { settled & !STARVING } else { settled };
+                if self.exchange(bits, (calm & !GRANT) - WAITER) {
+                    return self.owned_by(me);
+                }
+            } else if bits & LOCKED == 0 {
+                let calm = if waiters(bits) == 1 { settled & !STARVING } else { settled };
+                if self.exchange(bits, (calm | LOCKED) - WAITER) {
+                    return self.owned_by(me);
+                }
+            } else if let Some(taken) = self.succeed(me) {
+                self.count_out();
+                return taken;
+            } else if woken == Woken::TimedOut {
+                let calm = if waiters(bits) == 1 { settled & !STARVING } else { settled };
+                if self.exchange(bits, calm - WAITER) {
+                    return Err(Error::Timeout);
+                }
+            } else if look_for_cycle {
+                look_for_cycle = false;
+                match (park::would_deadlock(me, super::awaited_owner), on_cycle) {
+                    (None, _) => {}
+                    (Some(_), OnCycle::Fail) => {
+                        self.count_out();
+                        return Err(Error::Cycle);
+                    }
+                    (Some(next), OnCycle::TellOthers) => super::look_again(next),
+                }
+            } else if bits & STARVING == 0 && wait.age() >= PATIENCE {
+                self.exchange(bits, settled | STARVING);
+            } else if bits & WAKING == 0 || self.exchange(bits, settled) {
+                woken = wait.sleep(&self.head.state, settled);
+                look_for_cycle = endless && on_cycle == OnCycle::Fail;
+            }
+        }
+    }
+
+    /// Takes the place of a dead owner; the one compare-exchange on the owner word admits one.
+    fn succeed(self, me: Me) -> Option<Result> {
+        let owner = self.head.owner.load(SeqCst);
+        let heir = match (park::fate(owner), self.owned) {
+            (Fate::Lives, _) | (Fate::Ended, Owned::ByAnyone) => return None,
+            (Fate::Lost, Owned::ByAnyone) => Ok(()),
+            (_, Owned::ByOne) => Err(Error::OwnerDead),
+        };
+        self.head.owner.compare_exchange(owner, me.id(), SeqCst, Relaxed).ok().map(|_| heir)
+    }
+
+    fn owned_by(self, me: Me) -> Result {
+        self.head.owner.store(me.id(), Relaxed);
+        Ok(())
+    }
+
+    /// A counted waiter leaves without the word, or has it already.
+    fn count_out(self) {
+        while let Ok(bits) = self.bits() {
+            let last = waiters(bits) == 1;
+            let gone = if last { STARVING | WAKING } else { WAKING };
+            // A grant must not be left to nobody: the last waiter gives it back.
+            let gone = if last && bits & GRANT != 0 { gone | GRANT | LOCKED } else { gone };
+            if self.exchange(bits, (bits & !gone) - WAITER) {
+                return;
+            }
+        }
+    }
+
+    /// Gives the word back, waking or serving a waiter.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn release_slow(self, me: Me) -> Result {
+        loop {
+            let bits = self.bits()?;
+            if bits & CLOSING != 0 {
+                core::hint::spin_loop();
+                continue;
+            }
+            if bits & LOCKED == 0 || bits & GRANT != 0 {
+                return Err(Error::NotLocked);
+            }
+            me.touch(self.id);
+            self.head.owner.store(0, SeqCst);
+            let free = match (waiters(bits), bits & STARVING, bits & WAKING) {
+                (0, _, _) => bits & !FLAGS,
+                (_, STARVING, _) => bits | GRANT,
+                (_, _, WAKING) => bits & !LOCKED,
+                _ => (bits & !LOCKED) | WAKING,
+            };
+            if self.exchange(bits, free) {
+                if free & GRANT != 0 || bits & WAKING == 0 && waiters(bits) > 0 {
+                    park::wake(&self.head.state, 1);
+                }
+                return Ok(());
+            }
+        }
+    }
+
+    /// Lets the waiters look again, also one that is just about to sleep.
+    pub(crate) fn look_again(self) {
+        while let Ok(bits) = self.bits() {
+            if waiters(bits) == 0 {
+                return;
+            }
+            if self.exchange(bits, bits | WAKING) {
+                return park::wake(&self.head.state, u32::MAX);
+            }
+        }
+    }
+
+    /// Whether nobody holds it, whatever else its bits say.
+    pub(crate) fn is_free(self) -> bool {
+        self.bits().is_ok_and(|bits| bits & LOCKED == 0)
+    }
+
+    /// In a forked child, whose only thread calls this: nobody waits any more.
+    pub(crate) fn forget_waiters(self) {
+        if let Ok(bits) = self.bits() {
+            let held = if bits & (GRANT | CLOSING) != 0 { 0 } else { bits & LOCKED };
+            self.exchange(bits, held);
+        }
+    }
+
+    /// In a forked child: if it was caught between being taken and being signed, its taker is lost.
+    pub(crate) fn sign_for(self, lost: u64) {
+        if self.bits().is_ok_and(|bits| bits & LOCKED != 0) {
+            let _ = self.head.owner.compare_exchange(0, lost, SeqCst, Relaxed);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The end of a thread, however it comes: return, pthread_exit, cancellation; foreign threads too.
+//!
+//! The destructor of a pthread key runs in each case. It lets three rounds of destructors pass, so that
+//! those of the user's keys still find the thread alive, and does its work in the last.
+
+use super::registry::{self, ALIVE};
+use super::{AWAITED, Control, ENDED, FOREIGN, GIVEN_UP, HIDDEN, control, current, hooks, local};
+use crate::atomic::{AtomicU32, Ordering::*};
+use crate::error::{Error, Result};
+use crate::park::{self, Me, Record, records};
+use crate::slot::{Object, find};
+use crate::sync;
+use crate::sys::native;
+use core::ffi::c_void;
+
+/// The key plus one; 0 until the first thread registers.
+static KEY: AtomicU32 = AtomicU32::new(0);
+
+/// POSIX promises at least this many rounds of key destructors.
+const LAST_ROUND: u32 = 4;
+
+/// Makes the key, and whatever else must stand before the first thread is registered.
+pub(super) fn prepare() -> Result {
+    if KEY.load(Acquire) != 0 {
+        return Ok(());
+    }
+    let key = native::make_key(ended)?;
+    match KEY.compare_exchange(0, key + 1, AcqRel, Acquire) {
+        Ok(_) => super::fork::prepare(),
+        Err(_) => {
+            native::drop_key(key);
+            Ok(())
+        }
+    }
+}
+
+/// Lets `ended` run when the calling thread ends.
+pub(super) fn arm(record: &'static Record) -> Result {
+    let key = KEY.load(Acquire).checked_sub(1).ok_or(Error::Internal)?;
+    native::set_key(key, (record as *const Record).cast())
+}
+
+/// The calling thread ends without having been one of ours: see start.rs.
+pub(super) fn disarm() {
+    if let Some(key) = KEY.load(Acquire).checked_sub(1) {
+        let _ = native::set_key(key, core::ptr::null());
+    }
+    current::leave(false);
+}
+
+unsafe extern "C" fn ended(record: *mut c_void) {
+    // SAFETY: the key's value is this thread's own record.
+    let me = unsafe { Me::new(&*record.cast::<Record>()) };
+    let Ok(control) = control(me.id()) else { return };
+    let round = control.own.rounds.get() + 1;
+    control.own.rounds.set(round);
+    control.own.innermost.set(core::ptr::null_mut());
+    if round == 1 {
+        super::start::finish_argument(me.id());
+    }
+    local::run_destructors(me);
+    if round < LAST_ROUND && arm(me.record()).is_ok() {
+        return;
+    }
+    hooks::thread_exits(me);
+    finish(me, control);
+}
+
+/// Takes the thread out of everything that knows it; from the last step on joiners go on.
+fn finish(me: Me, control: &Control) {
+    let Ok(thread) = find::<super::Thread>(me.id()) else { return };
+    local::drop_table(me);
+    while let Some((kind, index)) = me.cache().drain() {
+        sync::push_free(kind, index);
+    }
+    // SAFETY: this thread's own, and it does not come back here.
+    unsafe {
+        *control.own.error_text.get() = super::text::Text::EMPTY;
+        (*control.own.last_failure.get()).clear();
+    }
+    let (id, held) = (me.id(), me.held());
+    current::leave(true);
+    me.record().bury();
+    if held > 0 {
+        tell_waiters_of(id);
+    }
+    let hidden = thread.bits().is_ok_and(|bits| bits & HIDDEN != 0);
+    if !hidden {
+        ALIVE.fetch_sub(1, Relaxed);
+    }
+    // Under the guard: who uses the system's number of a thread holds it, and looks at the bits first.
+    let last = registry::guarded(|| thread.update(|bits| Ok(bits | ENDED)));
+    match last {
+        // Nobody will destroy it; the main thread's handle stays good for ever.
+        Ok(bits) if bits & (GIVEN_UP | FOREIGN) != 0 && !registry::is_main(id) => registry::forget(thread),
+        Ok(bits) if bits & AWAITED != 0 => park::wake(&thread.slot.head.state, u32::MAX),
+        _ => {}
+    }
+}
+
+/// Those who wait for something that the dead thread `owner` held look again, and succeed it.
+fn tell_waiters_of(owner: u64) {
+    super::Thread::table().each(|thread| {
+        let Some(record) = records().at(crate::slot::index_of(thread.id)) else { return };
+        let waited_for = record.waiting().map_or(0, |(_, wait)| wait.object);
+        if sync::awaited_owner(waited_for) == Some(owner) {
+            sync::look_again(waited_for);
+        }
+    });
+}

@@ -1,0 +1,144 @@
+//! The end of the process: who is waited for, and what is called last.
+
+use super::{DAEMON, ENDED, FOREIGN, Handle, current, registry};
+use crate::atomic::{AtomicU32, Ordering::*};
+use crate::error::{Error, Result};
+use crate::frame::{self, Callback, NOTHING};
+use crate::park::{self, Me};
+use crate::sys::native;
+use crate::time::Timeout;
+use core::cell::UnsafeCell;
+use core::ffi::c_void;
+use core::ptr::null_mut;
+use std::alloc::{Layout, alloc, dealloc};
+
+/// Whether `at_process_exit` stands in the list of exit handlers.
+static PREPARED: AtomicU32 = AtomicU32::new(0);
+
+/// Lets the end of the process come by here: from the first thread started or callback registered on.
+pub(super) fn prepare() -> Result {
+    if PREPARED.swap(1, AcqRel) == 0 {
+        native::at_exit(at_process_exit).inspect_err(|_| PREPARED.store(0, Release))?;
+    }
+    Ok(())
+}
+
+/// A callback for the end, in a list whose first was registered last.
+struct Last {
+    callback: Callback,
+    arg: *mut c_void,
+    destructor: Option<Callback>,
+    next: *mut Last,
+}
+
+/// The list, under the registry's guard.
+struct Lasts(UnsafeCell<*mut Last>);
+
+// SAFETY: used under the registry's guard only.
+unsafe impl Sync for Lasts {}
+
+static LASTS: Lasts = Lasts(UnsafeCell::new(null_mut()));
+
+/// Lets `callback` run at the end, before those registered earlier.
+pub(crate) fn register(callback: Callback, arg: *mut c_void, destructor: Option<Callback>) -> Result {
+    prepare()?;
+    // SAFETY: a `Last` is not of size zero.
+    let place: *mut Last = unsafe { alloc(Layout::new::<Last>()) }.cast();
+    if place.is_null() {
+        return Err(Error::NoMemory);
+    }
+    // SAFETY: `place` is new; the list is used under the guard only.
+    registry::guarded(|| unsafe {
+        let first = LASTS.0.get();
+        place.write(Last { callback, arg, destructor, next: *first });
+        *first = place;
+    });
+    Ok(())
+}
+
+/// Calls what is registered, the latest first, each once, whoever comes by.
+fn run_callbacks() {
+    loop {
+        // SAFETY: the list is used under the guard only, and holds what `register` wrote.
+        let taken = registry::guarded(|| unsafe {
+            let first = LASTS.0.get();
+            let place = *first;
+            (!place.is_null()).then(|| {
+                let last = place.read();
+                *first = last.next;
+                dealloc(place.cast(), Layout::new::<Last>());
+                (last.callback, last.arg, last.destructor)
+            })
+        });
+        let Some((callback, arg, destructor)) = taken else { return };
+        // SAFETY: their giver promised that both may be called with `arg`.
+        unsafe {
+            frame::call(callback, arg, NOTHING);
+            if let Some(destructor) = destructor {
+                frame::call(destructor, arg, NOTHING);
+            }
+        }
+    }
+}
+
+/// Waits for all threads that are not daemons, then calls what `register` kept.
+pub(crate) fn shutdown(me: Me, timeout: Timeout) -> Result {
+    let control = current::own(me)?;
+    let outer = control.own.in_shutdown.swap(true, SeqCst);
+    let waited = wait_for_all(me, timeout);
+    if waited.is_ok() {
+        run_callbacks();
+    }
+    control.own.in_shutdown.store(outer, SeqCst);
+    waited
+}
+
+fn wait_for_all(me: Me, timeout: Timeout) -> Result {
+    let deadline = timeout.deadline_from(crate::time::now());
+    let mut given_up = [0; MOST_GIVEN_UP];
+    let mut count = 0;
+    while let Some(thread) = next_to_wait_for(me, &given_up[..count]) {
+        let left = match deadline.is_never() {
+            true => Timeout::FOREVER,
+            false => Timeout::from_nanos(crate::time::until(deadline.nanos()))?,
+        };
+        match thread.join(me, left) {
+            Err(Error::Timeout) => return Err(Error::Timeout),
+            // It waits for this very thread, and would for ever: nothing to wait for.
+            Err(Error::Cycle) => match given_up.get_mut(count) {
+                Some(place) => (*place, count) = (thread.id, count + 1),
+                None => return Err(Error::Cycle),
+            },
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// How many threads there may be that wait for the one that waits for all.
+const MOST_GIVEN_UP: usize = 64;
+
+/// A thread that the process waits for: no daemon, not the main one, not one that waits here itself.
+fn next_to_wait_for(me: Me, given_up: &[u64]) -> Option<Handle> {
+    let mut found = None;
+    registry::each_alive(|thread, bits| {
+        let waits_too = super::control(thread.id).is_ok_and(|control| control.own.in_shutdown.load(SeqCst));
+        let counts = bits & (DAEMON | FOREIGN) == 0 && thread.id != me.id() && !waits_too;
+        if counts && !given_up.contains(&thread.id) && found.is_none() {
+            found = Some(thread);
+        }
+    });
+    found
+}
+
+extern "C" fn at_process_exit() {
+    let Ok(me) = current::me() else { return };
+    // From here on nothing more comes of the main thread: who joins it goes on.
+    if let Ok(main) = registry::main() {
+        let before = main.update(|bits| Ok(bits | ENDED));
+        if before.is_ok_and(|bits| bits & super::AWAITED != 0) {
+            park::wake(&main.slot.head.state, u32::MAX);
+        }
+    }
+    let _ = shutdown(me, Timeout::FOREVER);
+}

@@ -1,0 +1,136 @@
+//! Around `fork`: the child has one thread, and everything that the others left is made good at once.
+//!
+//! README.md, "Fork", tells what the others can have left and why this finds all of it. It costs a step
+//! for each thread, none for the objects that nobody was at.
+
+use super::{
+    AWAITED, DAEMON, ENDED, FOREIGN, HIDDEN, Handle, LOST, STARTED, Thread, control, current, registry,
+};
+use crate::atomic::{AtomicU32, Ordering::*};
+use crate::error::{Error, Result};
+use crate::park::{Record, Spin, records};
+use crate::slot::{Object, index_of};
+use crate::sync;
+use crate::sys::native;
+use core::cell::UnsafeCell;
+
+/// Whether the fork in progress holds the registry's guard.
+static HELD: AtomicU32 = AtomicU32::new(0);
+
+/// How often the guard is tried before a fork goes on without it: seconds, with turns for others.
+const TRIES: u32 = 100_000;
+
+/// Lets the three steps below run around every fork.
+pub(super) fn prepare() -> Result {
+    native::at_fork(before, in_parent, in_child)
+}
+
+/// A layer above that takes part: before the fork (does it hold what it must?), and after it.
+#[derive(Clone, Copy)]
+struct Participant {
+    before: fn() -> bool,
+    after: fn(child: bool, held: bool),
+}
+
+/// Room for those who take part beside the threads; filled once, in order.
+static ALSO: [Place; 4] = [const { Place(UnsafeCell::new(None)) }; 4];
+
+struct Place(UnsafeCell<Option<(Participant, bool)>>);
+
+// SAFETY: written under the registry's guard, and by the forking thread between `before` and after.
+unsafe impl Sync for Place {}
+
+/// Lets a layer above take part in every fork from now on.
+pub(crate) fn also(before: fn() -> bool, after: fn(child: bool, held: bool)) -> Result {
+    super::end::prepare()?;
+    // SAFETY: under the guard this is the only use.
+    registry::guarded(|| unsafe {
+        let free = ALSO.iter().find(|place| (*place.0.get()).is_none()).ok_or(Error::Internal)?;
+        *free.0.get() = Some((Participant { before, after }, false));
+        Ok(())
+    })
+}
+
+/// Tries to do something for some seconds.
+fn try_long(mut attempt: impl FnMut() -> bool) -> bool {
+    let mut spin = Spin::short();
+    for _ in 0..TRIES {
+        if attempt() {
+            return true;
+        }
+        if !spin.next() {
+            crate::sys::yield_now();
+        }
+    }
+    false
+}
+
+/// Visits those who take part; the registry's guard is held, or nobody else is there.
+fn participants(mut visit: impl FnMut(&mut (Participant, bool))) {
+    for place in &ALSO {
+        // SAFETY: by the function's contract this is the only use.
+        if let Some(participant) = unsafe { &mut *place.0.get() } {
+            visit(participant);
+        }
+    }
+}
+
+/// What threads share is whole in the child if nobody is inside the guard now.
+///
+/// A fork in a signal handler may have interrupted this thread inside it: so it is tried, not taken.
+extern "C" fn before() {
+    if try_long(|| registry::GUARD.try_enter()) {
+        HELD.store(1, Relaxed);
+        participants(|(participant, held)| *held = try_long(participant.before));
+    }
+}
+
+extern "C" fn in_parent() {
+    if HELD.swap(0, Relaxed) == 1 {
+        participants(|(participant, held)| (participant.after)(false, *held));
+        registry::GUARD.leave();
+    }
+}
+
+extern "C" fn in_child() {
+    HELD.store(0, Relaxed);
+    registry::GUARD.reset();
+    let me = current::known();
+    let mine = me.map_or(0, |me| me.id());
+    let others = |visit: &mut dyn FnMut(Handle, u32, &'static Record)| {
+        Thread::table().each(|thread| {
+            let (Ok(bits), Some(record)) = (thread.bits(), records().at(index_of(thread.id))) else {
+                return;
+            };
+            if thread.id != mine && bits & (STARTED | ENDED) == STARTED {
+                visit(thread, bits, record);
+            }
+        });
+    };
+    // First all are lost: what they own is then known to have no owner, whoever asks in the second step.
+    others(&mut |_, _, record| record.lose());
+    others(&mut |thread, _, record| {
+        let (lost, touched) = (record.lost(), record.touching());
+        if let Some((_, wait)) = record.waiting() {
+            sync::forget_waiters(wait.object);
+        }
+        sync::sign_for(touched, lost);
+        if let Ok(control) = control(thread.id) {
+            control.native.store(0, Relaxed);
+        }
+        let _ = thread.update(|bits| Ok((bits | ENDED | LOST) & !AWAITED));
+    });
+    registry::ALIVE.store(0, Relaxed);
+    match current::known().map(|me| (me, current::handle(me))) {
+        Some((me, Ok(thread))) => {
+            if let Ok(control) = control(me.id()) {
+                control.native.store(native::thread_id(), Relaxed);
+            }
+            let _ = thread.update(|bits| Ok((bits | FOREIGN) & !(DAEMON | HIDDEN | AWAITED)));
+            registry::ALIVE.store(1, Relaxed);
+            registry::set_main(me.id());
+        }
+        _ => registry::set_main(0),
+    }
+    participants(|(participant, held)| (participant.after)(true, *held));
+}

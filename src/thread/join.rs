@@ -1,0 +1,80 @@
+//! Waiting for the end of a thread: any number of times, from many threads, also after it.
+
+use super::{AWAITED, ENDED, FAILED, Handle, LOST, STARTED, registry};
+use crate::error::{Error, Result};
+use crate::park::{self, Me, Wait, Woken};
+use crate::sync;
+use crate::time::Timeout;
+use core::ffi::c_void;
+
+impl Handle {
+    /// Waits for the end as long as `timeout` says.
+    pub(crate) fn join(self, me: Me, timeout: Timeout) -> Result {
+        let bits = self.bits()?;
+        if bits & STARTED == 0 {
+            return Err(Error::NotStarted);
+        }
+        if bits & LOST != 0 {
+            return Err(Error::Forked);
+        }
+        if bits & ENDED != 0 {
+            return Ok(());
+        }
+        if self.id == me.id() {
+            return Err(Error::WaitsForSelf);
+        }
+        if timeout.is_zero() {
+            return Err(Error::Timeout);
+        }
+        let wait = Wait::begin(me, self.id, timeout);
+        let mut woken = Woken::LookAgain;
+        loop {
+            // It lived when this began, so a slot that is closed by now tells of its end.
+            let Ok(bits) = self.bits() else { return Ok(()) };
+            if bits & ENDED != 0 {
+                return Ok(());
+            }
+            if bits & STARTED == 0 {
+                return Err(Error::NotStarted);
+            }
+            if woken == Woken::TimedOut {
+                return Err(Error::Timeout);
+            }
+            if timeout.is_forever() && park::would_deadlock(me, sync::awaited_owner).is_some() {
+                return Err(Error::Cycle);
+            }
+            if bits & AWAITED != 0 || self.exchange(bits, bits | AWAITED) {
+                woken = wait.sleep(&self.slot.head.state, bits | AWAITED);
+            }
+        }
+    }
+
+    /// What the target returned.
+    pub(crate) fn result(self) -> Result<*mut c_void> {
+        match self.outcome()? & FAILED {
+            0 => registry::shared(self, |shared| Ok(shared.result)),
+            _ => Err(Error::Failed),
+        }
+    }
+
+    /// Uses code and message of the failure.
+    pub(crate) fn with_failure<R>(self, work: impl FnOnce(i32, &str) -> R) -> Result<R> {
+        match self.outcome()? & FAILED {
+            0 => Err(Error::NotFailed),
+            _ => registry::shared(self, |shared| {
+                Ok(work(shared.failure.code, shared.failure.message.as_str()))
+            }),
+        }
+    }
+
+    /// The bits of a thread that has ended here.
+    fn outcome(self) -> Result<u32> {
+        let bits = self.bits()?;
+        match bits & (ENDED | LOST) {
+            ENDED => Ok(bits),
+            0 if bits & STARTED == 0 => Err(Error::NotStarted),
+            0 => Err(Error::NotEnded),
+            _ => Err(Error::Forked),
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Timers: one heap of deadlines and a few threads for all of them; service.rs runs them.
+//!
+//! | bits        | meaning                                                                        |
+//! |-------------|--------------------------------------------------------------------------------|
+//! | none        | made, not started                                                              |
+//! | `PENDING`   | in the heap                                                                    |
+//! | `RUNNING`   | its callback runs                                                              |
+//! | `CANCELLED` | never again; with `RUNNING`: once its callback has returned                    |
+//! | `FIRED`     | a single shot, run and returned                                                |
+//! | `AWAITED`   | somebody may sleep on this word                                                |
+//!
+//! All of it changes under the service's guard only; joiners sleep on the word.
+
+mod heap;
+mod service;
+
+use crate::atomic::{AtomicI64, AtomicPtr, AtomicU32, Ordering::*};
+use crate::error::{Error, Result};
+use crate::frame::{self, Callback, NOTHING};
+use crate::park::{self, Me, Wait, Woken};
+use crate::slot::{Live, OPEN, Object, Table, find, kind};
+use crate::thread::callback;
+use crate::time::{Deadline, Timeout};
+use core::ffi::c_void;
+use core::ptr::null_mut;
+use heap::Entry;
+use service::{SERVICE, Service};
+
+const PENDING: u32 = 1 << 0;
+const RUNNING: u32 = 1 << 1;
+const CANCELLED: u32 = 1 << 2;
+const FIRED: u32 = 1 << 3;
+const AWAITED: u32 = 1 << 4;
+
+/// What a timer keeps beside its word; written under the service's guard only.
+pub(crate) struct Timer {
+    interval: AtomicI64,
+    /// Nanoseconds between two runs; 0 for a single shot.
+    period: AtomicI64,
+    callback: AtomicPtr<()>,
+    arg: AtomicPtr<c_void>,
+    destructor: AtomicPtr<()>,
+    /// Where it stands in the heap while it is pending.
+    place: AtomicU32,
+    /// The process it was started in, counted in forks: in a child it will not fire.
+    epoch: AtomicU32,
+}
+
+impl Object for Timer {
+    const KIND: u8 = kind::TIMER;
+    fn table() -> &'static Table<Timer> {
+        static TABLE: Table<Timer> = Table::new();
+        &TABLE
+    }
+}
+
+/// An argument that is to be destroyed, once nobody holds the guard.
+struct Remains(Option<Callback>, *mut c_void);
+
+impl Remains {
+    fn destroy(self) {
+        if let Remains(Some(destructor), arg) = self {
+            // SAFETY: the destructor's giver promised that it may be called with `arg`, once.
+            unsafe { frame::call(destructor, arg, NOTHING) };
+        }
+    }
+}
+
+/// Makes a timer that is not started; on failure the argument stays the caller's.
+pub(crate) fn create(
+    interval_ns: i64,
+    callback: Callback,
+    arg: *mut c_void,
+    period_ns: i64,
+    destructor: Option<Callback>,
+) -> Result<u64> {
+    if interval_ns < 0 || period_ns < 0 {
+        return Err(Error::BadTimeout);
+    }
+    let fill = |body: &Timer| {
+        body.interval.store(interval_ns, Relaxed);
+        body.period.store(period_ns, Relaxed);
+        body.callback.store(callback as *mut (), Relaxed);
+        body.arg.store(arg, Relaxed);
+        body.destructor.store(destructor.map_or(null_mut(), |call| call as *mut ()), Relaxed);
+        body.epoch.store(service::epoch(), Relaxed);
+    };
+    Ok(Timer::table().create(None, 0, fill)?.id)
+}
+
+/// Starts the clock; the callback runs `interval_ns` from now.
+pub(crate) fn start(id: u64) -> Result {
+    let timer = find::<Timer>(id)?;
+    timer.bits()?;
+    service::prepare()?;
+    let now = crate::time::now();
+    let mut service = SERVICE.lock();
+    let bits = timer.bits()?;
+    if bits & CANCELLED != 0 {
+        return Err(Error::Cancelled);
+    }
+    if bits & !OPEN != 0 {
+        return Err(Error::Started);
+    }
+    timer.slot.body.epoch.store(service::epoch(), Relaxed);
+    let deadline = Deadline::after(now, timer.slot.body.interval.load(Relaxed));
+    service.heap.push(Entry { deadline, timer: id })?;
+    set(timer, PENDING);
+    let first = service.heap.first().is_some_and(|first| first.timer == id);
+    let led = service.is_led();
+    drop(service);
+    if led && first {
+        service::tell_leader();
+    }
+    let served = service::see_to_it();
+    if served.is_err() {
+        // Nobody will ever look at the heap: as if it had not been started.
+        let mut service = SERVICE.lock();
+        if timer.bits().is_ok_and(|bits| bits & PENDING != 0) && !service.is_served() {
+            service.heap.remove(timer.slot.body.place.load(Relaxed) as usize);
+            set(timer, 0);
+            return served;
+        }
+    }
+    Ok(())
+}
+
+/// What is not running yet will not run; no effect on what runs or has run, but a periodic one stops.
+pub(crate) fn cancel(id: u64) -> Result {
+    let timer = find::<Timer>(id)?;
+    let mut service = SERVICE.lock();
+    let bits = timer.bits()?;
+    let remains = withdraw(&mut service, timer, bits);
+    drop(service);
+    remains.destroy();
+    Ok(())
+}
+
+/// Cancels under the guard; says what is left to destroy.
+fn withdraw(service: &mut Service, timer: Live<Timer>, bits: u32) -> Remains {
+    let body = &timer.slot.body;
+    if body.epoch.load(Relaxed) != service::epoch() || bits & (CANCELLED | FIRED) != 0 {
+        return Remains(None, null_mut());
+    }
+    if bits & RUNNING != 0 {
+        if body.period.load(Relaxed) > 0 {
+            set(timer, RUNNING | CANCELLED);
+        }
+        return Remains(None, null_mut());
+    }
+    if bits & PENDING != 0 {
+        service.heap.remove(body.place.load(Relaxed) as usize);
+    }
+    set(timer, CANCELLED);
+    remains_of(timer)
+}
+
+/// Takes the argument out of a timer that will not run again.
+fn remains_of(timer: Live<Timer>) -> Remains {
+    let body = &timer.slot.body;
+    let destructor = body.destructor.swap(null_mut(), Relaxed);
+    // SAFETY: only `create` stores here, and it stores what it made of a `Callback`, or NULL.
+    let destructor = unsafe { core::mem::transmute::<*mut (), Option<Callback>>(destructor) };
+    Remains(destructor, body.arg.load(Relaxed))
+}
+
+/// Replaces the bits, under the guard, and wakes who waits for a change.
+fn set(timer: Live<Timer>, new: u32) {
+    while let Ok(bits) = timer.bits() {
+        if timer.exchange(bits, new) {
+            if bits & AWAITED != 0 {
+                park::wake(&timer.slot.head.state, u32::MAX);
+            }
+            return;
+        }
+    }
+}
+
+/// Waits until it has run and returned, or will not run.
+pub(crate) fn join(me: Me, id: u64, timeout: Timeout) -> Result {
+    let timer = find::<Timer>(id)?;
+    let mut bits = timer.bits()?;
+    if bits & !(OPEN | AWAITED) == 0 {
+        return Err(Error::NotStarted);
+    }
+    if bits & RUNNING != 0 && callback::running_timer(me) == id {
+        return Err(Error::WaitsForSelf);
+    }
+    let mut wait = None;
+    let mut woken = Woken::LookAgain;
+    loop {
+        if timer.slot.body.epoch.load(Relaxed) != service::epoch() {
+            return Err(Error::Forked);
+        }
+        match bits & (PENDING | RUNNING | CANCELLED | FIRED) {
+            CANCELLED => return Err(Error::Cancelled),
+            FIRED => return Ok(()),
+            0 => return Err(Error::NotStarted),
+            _ if timeout.is_zero() || woken == Woken::TimedOut => return Err(Error::Timeout),
+            _ => {}
+        }
+        let wait = wait.get_or_insert_with(|| Wait::begin(me, id, timeout));
+        if bits & AWAITED != 0 || timer.exchange(bits, bits | AWAITED) {
+            woken = wait.sleep(&timer.slot.head.state, bits | AWAITED);
+        }
+        // It lived when this began: destroyed meanwhile, it was cancelled.
+        let Ok(now) = timer.bits() else { return Err(Error::Cancelled) };
+        bits = now;
+    }
+}
+
+/// Gives the handle up: cancels what has not begun, lets finish what runs, and waits for neither.
+pub(crate) fn destroy(id: u64) -> Result {
+    let timer = find::<Timer>(id)?;
+    let mut service = SERVICE.lock();
+    let bits = timer.bits()?;
+    let lost = timer.slot.body.epoch.load(Relaxed) != service::epoch();
+    let running = bits & RUNNING != 0 && !lost;
+    let remains = if running { Remains(None, null_mut()) } else { withdraw(&mut service, timer, bits) };
+    loop {
+        let bits = timer.bits()?;
+        if Timer::table().close(timer, bits & !OPEN) {
+            if bits & AWAITED != 0 {
+                park::wake(&timer.slot.head.state, u32::MAX);
+            }
+            break;
+        }
+    }
+    // Whoever runs it takes care of the argument and the slot, since it finds the handle dead.
+    if !running {
+        Timer::table().recycle(timer, None);
+    }
+    drop(service);
+    remains.destroy();
+    Ok(())
+}

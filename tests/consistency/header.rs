@@ -1,0 +1,48 @@
+//! include/threading.h is what c_tests/prototypes.expected says, name by name and type by type.
+
+use crate::{c_text, expect_none, read};
+
+#[test]
+fn header_is_what_was_promised() {
+    let header = c_text::declarations(&read("include/threading.h"));
+    let expected = c_text::declarations(&read("c_tests/prototypes.expected"));
+    assert!(expected.len() > 100, "the expectation itself was read: {}", expected.len());
+    let mut complaints = Vec::new();
+    for (name, wanted) in &expected {
+        match header.get(name) {
+            Some(found) if found == wanted => {}
+            Some(found) => complaints.push(format!("wanted {wanted}\n found {found}")),
+            None => complaints.push(format!("missing {wanted}")),
+        }
+    }
+    for (name, found) in &header {
+        if !expected.contains_key(name) {
+            complaints.push(format!("not in c_tests/prototypes.expected: {found}"));
+        }
+    }
+    expect_none(&complaints);
+}
+
+#[test]
+fn comparison_sees_every_kind_of_difference() {
+    let good = "#define THREADING_A INT64_C(0x10)\nint32_t threading_f(int64_t a, void **b);\n\
+                typedef struct threading_s { size_t size; } threading_s;\n\
+                typedef void (*threading_g)(void *arg);";
+    let same = "#define THREADING_A INT64_C(16) /* ; */\nint32_t\nthreading_f(int64_t a,\n  void **b);\n\
+                typedef struct threading_s {\n  /** a */\n  size_t size;\n} threading_s;\n\
+                typedef void (*threading_g)(void *arg);";
+    assert_eq!(c_text::declarations(good), c_text::declarations(same));
+    for (from, to) in [
+        ("(0x10)", "(0x11)"),
+        ("INT64_C(0x10)", "16"),
+        ("int64_t a", "int32_t a"),
+        ("int64_t a", "int64_t x"),
+        ("void **b", "void *b"),
+        ("int64_t a, void **b", "void **b, int64_t a"),
+        ("size_t size", "size_t sizes"),
+        ("(void *arg)", "(const void *arg)"),
+    ] {
+        let changed = good.replace(from, to);
+        assert_ne!(c_text::declarations(good), c_text::declarations(&changed), "{from} -> {to}");
+    }
+}

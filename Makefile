@@ -66,10 +66,9 @@ install: | $(cmake)
 
 .PHONY: test test-rust test-c test-portable
 test:
-	$(MAKE) test-rust
-	$(MAKE) test-c
-	$(MAKE) test-portable
-	@c_tests/summary.sh build/log
+	@rm -rf build/log; failed=; for runner in test-rust test-c test-portable; do $(MAKE) $$runner || failed+=" $$runner"; done; \
+	c_tests/summary.sh build/log; \
+	[ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }
 
 test-rust:
 	mkdir -p build/log

@@ -34,6 +34,17 @@ def cpu_model():
     return platform.machine()
 
 
+def come_first():
+    """Keeps other load of the machine away from the measurement, where the system allows it."""
+    os.setsid()  # a session has a scheduling group of its own, whose share the first of the two lines raises
+    for raise_priority in (lambda: pathlib.Path("/proc/self/autogroup").write_text("-15", encoding="ascii"),
+                           lambda: os.setpriority(os.PRIO_PROCESS, 0, -15)):
+        try:
+            raise_priority()
+        except OSError:
+            pass
+
+
 def main():
     arguments = sys.argv[1:]
     unknown = [name for name in arguments[1:] if name not in NAMES]
@@ -47,7 +58,7 @@ def main():
     with tempfile.TemporaryDirectory() as directory:
         for name in arguments[1:] or NAMES:
             program = build(name, library, pathlib.Path(directory))
-            subprocess.run([program], check=True, timeout=LIMIT_S, env=environment)
+            subprocess.run([program], check=True, timeout=LIMIT_S, env=environment, preexec_fn=come_first)
 
 
 if __name__ == "__main__":

@@ -80,6 +80,8 @@ static void check_alone(void *arg) {
 }
 
 static void check_vanished(threading_thread thread) {
+  const uint32_t cpu = 0;
+  int32_t code;
   void *result;
   EQ(threading_thread_is_alive(thread), 0);
   IS(threading_thread_join(thread, 0), THREADING_E_FORKED);
@@ -88,6 +90,10 @@ static void check_vanished(threading_thread thread) {
   IS(threading_thread_set_name(thread, "ghost"), THREADING_E_FORKED);
   IS(threading_thread_set_priority(thread, 19), THREADING_E_FORKED);
   IS(threading_thread_set_scheduler(thread, THREADING_SCHED_OTHER, 0), THREADING_E_FORKED);
+  IS(threading_thread_set_affinity(thread, &cpu, 1), THREADING_E_FORKED);
+  CHECK(threading_thread_set_daemon(thread, 0) < 0);  // it was started, and it is gone
+  CHECK(threading_thread_failure(thread, &code, NULL, 0, NULL) < 0);
+  CHECK(threading_thread_start(thread) < 0);
 }
 
 static void check_child_of_main(void *arg) {
@@ -244,22 +250,33 @@ static void *hold_lock(void *arg) {
   return arg;
 }
 
-static void recover_lock(void *arg) {
+static void release_lost_lock(void *arg) {
   (void)arg;
   EQ(threading_lock_locked(all.lock), 1);
-  IS(threading_lock_acquire(all.lock, 0), THREADING_TIMEOUT);
-  IS(threading_lock_acquire(all.lock, 1000), THREADING_TIMEOUT);
   OK(threading_lock_release(all.lock));
   IS(threading_lock_release(all.lock), THREADING_E_STATE);
   OK(threading_lock_acquire(all.lock, THREADING_FOREVER));
+  IS(threading_lock_acquire(all.lock, 1000), THREADING_TIMEOUT);
   OK(threading_lock_release(all.lock));
   OK(threading_lock_destroy(all.lock));
 }
 
-TEST(fault_E1_a_lock_that_a_vanished_thread_had_says_locked) {
+static void acquire_lost_lock(void *arg) {
+  (void)arg;
+  EQ(threading_lock_locked(all.lock), 1);
+  OK(threading_lock_acquire(all.lock, 0));
+  IS(threading_lock_acquire(all.lock, 0), THREADING_TIMEOUT);
+  OK(threading_lock_release(all.lock));
+  EQ(threading_lock_locked(all.lock), 0);
+  OK(threading_lock_destroy(all.lock));
+}
+
+TEST(fault_E1_a_lock_that_a_vanished_thread_had_is_released_or_acquired) {
   make_world();
   const threading_thread holder = start_holder(hold_lock);
-  in_child(recover_lock);
+  in_child(release_lost_lock);
+  in_child(acquire_lost_lock);
+  EQ(threading_lock_locked(all.lock), 1);
   finish_holder(holder);
   OK(threading_lock_destroy(all.lock));
 }

@@ -4,14 +4,18 @@ set -euo pipefail
 
 logs=$1
 
+missing() { printf '  %-40s       did not get so far\n' "$1"; }
+
 # Sums what the closing lines of cargo's test runners say.
 rust() {
+  [ -f "$2" ] || { missing "$1"; return; }
   awk -v title="$1" '/^test result:/ { passed += $4; failed += $6; ignored += $8 }
     END { printf "  %-40s %5d passed %3d failed %3d skipped\n", title, passed, failed, ignored }' "$2"
 }
 
 # CTest counts a skipped test as passed and lists it a second time at the end.
 c() {
+  [ -f "$2" ] || { missing "$1"; return; }
   awk -v title="$1" '/tests failed out of/ { failed = $4; total = $NF } / \(Skipped\)$/ { skipped++ }
     END { printf "  %-40s %5d passed %3d failed %3d skipped\n", title, total - failed - skipped, failed, skipped }' "$2"
   sed -n 's/^[[:space:]]*[0-9]* - \(.*\) (Skipped)$/    skipped: \1/p' "$2"

@@ -99,7 +99,7 @@
 extern "C" {
 #endif
 
-/* ---- Version, status and time -------------------------------------------------------------------------- */
+/* ---- Version, status and time ------------------------------------------------------------------------------------ */
 
 /**
  * The major version: a program compiled with another one must not use the library.
@@ -272,7 +272,8 @@ typedef int32_t (*threading_predicate)(void *arg);
 typedef threading_status (*threading_action)(void *arg);
 
 /**
- * Tells the version of the library that the program runs with; #THREADING_VERSION is the one it was compiled with.
+ * Tells the version of the library that the program runs with; #THREADING_VERSION is the one it was compiled
+ * with.
  *
  * \returns major * 1000000 + minor * 1000 + patch
  * \threadsafety any thread, also in a signal handler
@@ -306,8 +307,9 @@ const char *threading_status_message(threading_status status);
  * A call that succeeds, or ends with an outcome above 0, leaves it as it is. An example:
  * `threading_lock_release: lock 0x0200000000000001: it is not locked`.
  *
- * \returns a text that is good until this thread's next call with a negative status, never NULL; "" when there was
- *          none. Without memory for the story it is what threading_status_message() says of the status
+ * \returns a text that is good until this thread's next call with a negative status, never NULL; "" when
+ *          there was none. Without memory for the story it is what threading_status_message() says of the
+ *          status
  * \threadsafety any thread, but no signal handler
  * \since 0.1.0
  */
@@ -316,8 +318,8 @@ const char *threading_last_error(void);
 /**
  * Gets code and message of the failure behind this thread's last #THREADING_FAILED of an action.
  *
- * The code is what the action returned, or what it gave to threading_fail(). The failure of a thread's target is
- * the thread's: see threading_thread_failure().
+ * The code is what the action returned, or what it gave to threading_fail(). The failure of a thread's
+ * target is the thread's: see threading_thread_failure().
  *
  * \param code    where the code is written
  * \param buffer  where the message is written, cut to `size` bytes; NULL when `size` is 0
@@ -328,10 +330,7 @@ const char *threading_last_error(void);
  * \threadsafety any thread, but no signal handler
  * \since 0.1.0
  */
-threading_status threading_last_failure(int32_t *code,
-                                        char *buffer,
-                                        size_t size,
-                                        size_t *needed);
+threading_status threading_last_failure(int32_t *code, char *buffer, size_t size, size_t *needed);
 
 /**
  * Turns seconds, as Python counts time, into a timeout.
@@ -339,7 +338,8 @@ threading_status threading_last_failure(int32_t *code,
  * It saturates, and rounds up to the next nanosecond, so that a tiny wait never becomes a poll.
  *
  * \param seconds  how long, with fractions
- * \returns nanoseconds; -2 for NaN and for every negative number, which each call refuses as #THREADING_E_INVALID
+ * \returns nanoseconds; -2 for NaN and for every negative number, which each call refuses as
+ *          #THREADING_E_INVALID
  * \threadsafety any thread, also in a signal handler
  * \since 0.1.0
  */
@@ -382,7 +382,7 @@ int64_t threading_until(int64_t deadline_ns);
  */
 #define THREADING_MILLISECONDS(x) ((int64_t)((x) * 1000000LL))
 
-/* ---- Threads ------------------------------------------------------------------------------------------- */
+/* ---- Threads ----------------------------------------------------------------------------------------------------- */
 
 /**
  * A daemon if its creator is one.
@@ -453,7 +453,8 @@ typedef struct threading_thread_options {
    */
   size_t size;
   /**
-   * Any text of any length, of which the system is told the first 15 bytes; NULL: `Thread-1`, `Thread-2` and so on.
+   * Any text of any length, of which the system is told the first 15 bytes; NULL: `Thread-1`, `Thread-2`
+   * and so on.
    */
   const char *name;
   /**
@@ -477,11 +478,13 @@ typedef struct threading_thread_options {
    */
   size_t cpu_count;
   /**
-   * Above 0: the thread gets a copy of that many bytes at `arg`, aligned to 16, which is freed when it ends.
+   * Above 0: the thread gets a copy of that many bytes at `arg`, aligned to 16, which is freed when it
+   * ends.
    */
   size_t arg_size;
   /**
-   * Ends the argument, or its copy, on the thread when the target has returned or was left; NULL: nothing to end.
+   * Ends the argument, or its copy, on the thread when the target has returned or was left; NULL: nothing
+   * to end.
    */
   threading_destructor arg_destructor;
 } threading_thread_options;
@@ -489,15 +492,15 @@ typedef struct threading_thread_options {
 /**
  * Makes a thread that runs `target` with `arg` once it is started.
  *
- * Its name, priority, scheduler, processors and daemon flag can still be set. A thread that is never started has to
- * be destroyed; that ends its argument.
+ * Its name, priority, scheduler, processors and daemon flag can still be set. A thread that is never started
+ * has to be destroyed; that ends its argument.
  *
  * \param target   what it runs
  * \param arg      given to `target`; the thread's when the call succeeds, the caller's when it fails
  * \param options  NULL: all defaults
  * \param out      where the thread is written
- * \returns #THREADING_OK; #THREADING_E_NO_MEMORY; #THREADING_E_INVALID when `target` or `out` is NULL, an option is
- *          out of its range or not UTF-8, or `arg` is NULL with an `arg_size` above 0
+ * \returns #THREADING_OK; #THREADING_E_NO_MEMORY; #THREADING_E_INVALID when `target` or `out` is NULL, an
+ *          option is out of its range or not UTF-8, or `arg` is NULL with an `arg_size` above 0
  * \threadsafety any thread, but no signal handler
  * \since 0.1.0
  * \sa Python `threading.Thread`
@@ -510,13 +513,15 @@ threading_status threading_thread_create(threading_target target,
 /**
  * Starts `thread`: from then on it is alive, and its target runs with the signal mask of the caller.
  *
- * When the call fails the thread is unstarted as before, with what was set, and may be started again. A priority,
- * scheduler or processors that the system refuses make the call fail; they are never left out silently.
+ * When the call fails the thread is unstarted as before, with what was set, and may be started again. A
+ * priority, scheduler or processors that the system refuses make the call fail; they are never left out
+ * silently.
  *
  * \param thread  the thread
- * \returns #THREADING_OK; #THREADING_E_STATE when it was started or run before; #THREADING_E_NO_THREAD when the system
- *          has no room for another thread; #THREADING_E_NO_MEMORY, also for a stack too large; #THREADING_E_PERMISSION
- *          when the system refuses what was set; #THREADING_E_UNSUPPORTED; #THREADING_E_SYSTEM
+ * \returns #THREADING_OK; #THREADING_E_STATE when it was started or run before; #THREADING_E_NO_THREAD when
+ *          the system has no room for another thread; #THREADING_E_NO_MEMORY, also for a stack too large;
+ *          #THREADING_E_PERMISSION when the system refuses what was set; #THREADING_E_UNSUPPORTED;
+ *          #THREADING_E_SYSTEM
  * \threadsafety any thread, but no signal handler
  * \since 0.1.0
  * \sa Python `threading.Thread.start`
@@ -532,10 +537,11 @@ threading_status threading_thread_start(threading_thread thread);
  * \param arg      given to `target`; the thread's when the call succeeds, the caller's when it fails
  * \param options  NULL: all defaults
  * \param out      where the thread is written; the thread may run before that
- * \returns #THREADING_OK; #THREADING_E_INVALID when `target` or `out` is NULL, an option is out of its range or not
- *          UTF-8, or `arg` is NULL with an `arg_size` above 0; #THREADING_E_NO_MEMORY, also for a stack too large;
- *          #THREADING_E_NO_THREAD when the system has no room for another thread; #THREADING_E_PERMISSION when it
- *          refuses the priority or the processors; #THREADING_E_UNSUPPORTED; #THREADING_E_SYSTEM
+ * \returns #THREADING_OK; #THREADING_E_INVALID when `target` or `out` is NULL, an option is out of its range
+ *          or not UTF-8, or `arg` is NULL with an `arg_size` above 0; #THREADING_E_NO_MEMORY, also for a
+ *          stack too large; #THREADING_E_NO_THREAD when the system has no room for another thread;
+ *          #THREADING_E_PERMISSION when it refuses the priority or the processors; #THREADING_E_UNSUPPORTED;
+ *          #THREADING_E_SYSTEM
  * \threadsafety any thread, but no signal handler
  * \since 0.1.0
  * \sa Python `threading.Thread`
@@ -548,8 +554,9 @@ threading_status threading_thread_spawn(threading_target target,
 /**
  * Runs the target of `thread` here and now, on the calling thread; afterwards `thread` has ended.
  *
- * Only its target and its argument are used: the running thread stays who it is. No hook hears of a failure. When
- * the target leaves by `pthread_exit`, cancellation or an exception, `thread` ends too and this call does not return.
+ * Only its target and its argument are used: the running thread stays who it is. No hook hears of a failure.
+ * When the target leaves by `pthread_exit`, cancellation or an exception, `thread` ends too and this call
+ * does not return.
  *
  * \param thread  a thread that has not been started
  * \returns #THREADING_OK; #THREADING_FAILED when the target failed, see threading_thread_failure();
@@ -561,23 +568,23 @@ threading_status threading_thread_spawn(threading_target target,
 threading_status threading_thread_run(threading_thread thread);
 
 /**
- * Waits for the end of `thread`, as long as `timeout_ns` says; any number of times, from any number of threads.
+ * Waits for the end of `thread`, as long as `timeout_ns` says; any number of times, from any number of
+ * threads.
  *
- * When it returns, the thread's argument and its values in locals have been destroyed. The status tells of the wait:
- * for how the target ended see threading_thread_result().
+ * When it returns, the thread's argument and its values in locals have been destroyed. The status tells of
+ * the wait: for how the target ended see threading_thread_result().
  *
  * \param thread      the thread; the main thread and foreign threads can be waited for too
  * \param timeout_ns  longest wait in nanoseconds: 0 only asks, #THREADING_FOREVER has no limit
- * \returns #THREADING_OK when it has ended; #THREADING_TIMEOUT when the time ran out first; #THREADING_E_STATE when it
- *          has not been started; #THREADING_E_DEADLOCK when it is the caller, or waits without limit for the caller,
- *          at once or through others; #THREADING_E_FORKED when it stayed in the parent process;
- *          #THREADING_E_INVALID when `timeout_ns` is below -1
+ * \returns #THREADING_OK when it has ended; #THREADING_TIMEOUT when the time ran out first;
+ *          #THREADING_E_STATE when it has not been started; #THREADING_E_DEADLOCK when it is the caller, or
+ *          waits without limit for the caller, at once or through others; #THREADING_E_FORKED when it stayed
+ *          in the parent process; #THREADING_E_INVALID when `timeout_ns` is below -1
  * \threadsafety any thread, but no signal handler
  * \since 0.1.0
  * \sa Python `threading.Thread.join`
  */
-threading_status threading_thread_join(threading_thread thread,
-                                       int64_t timeout_ns);
+threading_status threading_thread_join(threading_thread thread, int64_t timeout_ns);
 
 /**
  * Gets what the target of `thread` returned; it never waits, threading_thread_join() does.
@@ -589,25 +596,27 @@ threading_status threading_thread_join(threading_thread thread,
  *          #THREADING_E_INVALID when `out` is NULL
  * \threadsafety any thread, but no signal handler
  * \since 0.1.0
+ * \sa Python `concurrent.futures.Future.result`
  */
 threading_status threading_thread_result(threading_thread thread, void **out);
 
 /**
  * Gets code and message with which the target of `thread` failed.
  *
- * They are what it gave to threading_fail(). A target that was left by `pthread_exit` or cancellation has failed with
- * the code #THREADING_CANCELLED and no message.
+ * They are what it gave to threading_fail(). A target that was left by `pthread_exit` or cancellation has
+ * failed with the code #THREADING_CANCELLED and no message.
  *
  * \param thread  the thread
  * \param code    where the code is written
  * \param buffer  where the message is written, cut to `size` bytes; NULL when `size` is 0
  * \param size    bytes in `buffer`
  * \param needed  where the size of the whole message with its NUL is written; may be NULL
- * \returns #THREADING_OK, also when the message was cut; #THREADING_E_STATE before its end, or when it did not fail;
- *          #THREADING_E_FORKED when it stayed in the parent process; #THREADING_E_INVALID when `code` is NULL, or
- *          `buffer` is with a `size` above 0
+ * \returns #THREADING_OK, also when the message was cut; #THREADING_E_STATE before its end, or when it did
+ *          not fail; #THREADING_E_FORKED when it stayed in the parent process; #THREADING_E_INVALID when
+ *          `code` is NULL, or `buffer` is with a `size` above 0
  * \threadsafety any thread, but no signal handler
  * \since 0.1.0
+ * \sa Python `concurrent.futures.Future.exception`
  */
 threading_status threading_thread_failure(threading_thread thread,
                                           int32_t *code,
@@ -629,12 +638,13 @@ int32_t threading_thread_is_alive(threading_thread thread);
 /**
  * Gives `thread` up, once for each thread that was created; a thread that runs is not disturbed.
  *
- * The handle stays good, for everybody, until the thread has ended; then it names nothing, and the thread's result is
- * lost. One that was never started is gone at once, and its argument is destroyed by this call, on the caller.
+ * The handle stays good, for everybody, until the thread has ended; then it names nothing, and the thread's
+ * result is lost. One that was never started is gone at once, and its argument is destroyed by this call, on
+ * the caller.
  *
  * \param thread  the thread
- * \returns #THREADING_OK; #THREADING_E_STATE when it was given up before, or is the main thread or a foreign one,
- *          which are nobody's to give up
+ * \returns #THREADING_OK; #THREADING_E_STATE when it was given up before, or is the main thread or a foreign
+ *          one, which are nobody's to give up
  * \threadsafety any thread, but no signal handler
  * \since 0.1.0
  */
@@ -647,15 +657,13 @@ threading_status threading_thread_destroy(threading_thread thread);
  * \param buffer  where the name is written, cut to `size` bytes; NULL when `size` is 0
  * \param size    bytes in `buffer`
  * \param needed  where the size of the whole name with its NUL is written; may be NULL
- * \returns #THREADING_OK, also when the name was cut; #THREADING_E_INVALID when `buffer` is NULL with a `size` above 0
+ * \returns #THREADING_OK, also when the name was cut; #THREADING_E_INVALID when `buffer` is NULL with a
+ *          `size` above 0
  * \threadsafety any thread, but no signal handler
  * \since 0.1.0
  * \sa Python `threading.Thread.name`
  */
-threading_status threading_thread_name(threading_thread thread,
-                                       char *buffer,
-                                       size_t size,
-                                       size_t *needed);
+threading_status threading_thread_name(threading_thread thread, char *buffer, size_t size, size_t *needed);
 
 /**
  * Names `thread`, at any time; several threads may have the same name.
@@ -686,18 +694,18 @@ threading_status threading_thread_ident(threading_thread thread, uint64_t *out);
 /**
  * Gets the number that the system gave `thread`, as debuggers and `ps -L` show it.
  *
- * The system reuses these numbers. A thread that has just been started may have to be waited for until it knows its own.
+ * The system reuses these numbers. A thread that has just been started may have to be waited for until it
+ * knows its own.
  *
  * \param thread  the thread
  * \param out     where the number is written
- * \returns #THREADING_OK; #THREADING_E_STATE when it has not been started or has ended; #THREADING_E_FORKED when it
- *          stayed in the parent process; #THREADING_E_INVALID when `out` is NULL
+ * \returns #THREADING_OK; #THREADING_E_STATE when it has not been started or has ended; #THREADING_E_FORKED
+ *          when it stayed in the parent process; #THREADING_E_INVALID when `out` is NULL
  * \threadsafety any thread, but no signal handler
  * \since 0.1.0
  * \sa Python `threading.Thread.native_id`
  */
-threading_status threading_thread_native_id(threading_thread thread,
-                                            uint64_t *out);
+threading_status threading_thread_native_id(threading_thread thread, uint64_t *out);
 
 /**
  * Asks whether `thread` is a daemon: the end of the process does not wait for daemons.
@@ -715,81 +723,78 @@ int32_t threading_thread_is_daemon(threading_thread thread);
  *
  * \param thread  the thread
  * \param daemon  1, which is #THREADING_DAEMON, for a daemon; 0 or #THREADING_NON_DAEMON for none
- * \returns #THREADING_OK; #THREADING_E_STATE when it was started before; #THREADING_E_INVALID when `daemon` is none of
- *          these numbers
+ * \returns #THREADING_OK; #THREADING_E_STATE when it was started before; #THREADING_E_INVALID when `daemon`
+ *          is none of these numbers
  * \threadsafety any thread, but no signal handler
  * \since 0.1.0
  * \sa Python `threading.Thread.daemon`
  */
-threading_status threading_thread_set_daemon(threading_thread thread,
-                                             int32_t daemon);
+threading_status threading_thread_set_daemon(threading_thread thread, int32_t daemon);
 
 /**
  * Gets the niceness of `thread`: -20 to 19, lower runs more.
  *
  * \param thread  the thread; of one that has not been started, what it is to have
  * \param nice    where the niceness is written
- * \returns #THREADING_OK; #THREADING_E_STATE when it has ended; #THREADING_E_FORKED when it stayed in the parent
- *          process; #THREADING_E_INVALID when `nice` is NULL; #THREADING_E_SYSTEM
+ * \returns #THREADING_OK; #THREADING_E_STATE when it has ended; #THREADING_E_FORKED when it stayed in the
+ *          parent process; #THREADING_E_INVALID when `nice` is NULL; #THREADING_E_SYSTEM
  * \threadsafety any thread, but no signal handler
  * \since 0.1.0
+ * \sa Python `os.getpriority`
  */
-threading_status threading_thread_priority(threading_thread thread,
-                                           int32_t *nice);
+threading_status threading_thread_priority(threading_thread thread, int32_t *nice);
 
 /**
- * Sets the niceness of `thread`; for one that has not been started it is kept until the start, which asks the system.
+ * Sets the niceness of `thread`; for one that has not been started it is kept until the start, which asks
+ * the system.
  *
  * Most systems let everybody raise it, and few let others than root lower it again.
  *
  * \param thread  the thread
  * \param nice    -20 to 19, lower runs more
- * \returns #THREADING_OK; #THREADING_E_PERMISSION when the system refuses; #THREADING_E_STATE when it has ended;
- *          #THREADING_E_FORKED when it stayed in the parent process; #THREADING_E_INVALID when `nice` is out of its
- *          range; #THREADING_E_SYSTEM
+ * \returns #THREADING_OK; #THREADING_E_PERMISSION when the system refuses; #THREADING_E_STATE when it has
+ *          ended; #THREADING_E_FORKED when it stayed in the parent process; #THREADING_E_INVALID when `nice`
+ *          is out of its range; #THREADING_E_SYSTEM
  * \threadsafety any thread, but no signal handler
  * \since 0.1.0
+ * \sa Python `os.setpriority`
  */
-threading_status threading_thread_set_priority(threading_thread thread,
-                                               int32_t nice);
+threading_status threading_thread_set_priority(threading_thread thread, int32_t nice);
 
 /**
  * Gets scheduling policy and real-time priority of `thread`.
  *
  * \param thread    the thread; of one that has not been started, what it is to have
- * \param policy    where the policy is written: #THREADING_SCHED_OTHER, #THREADING_SCHED_BATCH, #THREADING_SCHED_IDLE,
- *                  #THREADING_SCHED_FIFO or #THREADING_SCHED_RR
- * \param priority  where the real-time priority is written: 1 to 99, higher runs first; 0 with the first three
- * \returns #THREADING_OK; #THREADING_E_STATE when it has ended; #THREADING_E_FORKED when it stayed in the parent
- *          process; #THREADING_E_UNSUPPORTED when its policy is none of these; #THREADING_E_INVALID when `policy` or
- *          `priority` is NULL; #THREADING_E_SYSTEM
+ * \param policy    where the policy is written: #THREADING_SCHED_OTHER, #THREADING_SCHED_BATCH,
+ *                  #THREADING_SCHED_IDLE, #THREADING_SCHED_FIFO or #THREADING_SCHED_RR
+ * \param priority  where the real-time priority is written: 1 to 99, higher runs first; 0 with the first
+ *                  three
+ * \returns #THREADING_OK; #THREADING_E_STATE when it has ended; #THREADING_E_FORKED when it stayed in the
+ *          parent process; #THREADING_E_UNSUPPORTED when its policy is none of these; #THREADING_E_INVALID
+ *          when `policy` or `priority` is NULL; #THREADING_E_SYSTEM
  * \threadsafety any thread, but no signal handler
  * \since 0.1.0
  * \sa Python `os.sched_getscheduler`
  */
-threading_status threading_thread_scheduler(threading_thread thread,
-                                            int32_t *policy,
-                                            int32_t *priority);
+threading_status threading_thread_scheduler(threading_thread thread, int32_t *policy, int32_t *priority);
 
 /**
- * Sets scheduling policy and real-time priority of `thread`; for one that has not been started they are kept until the
- * start, which asks the system.
+ * Sets scheduling policy and real-time priority of `thread`; for one that has not been started they are kept
+ * until the start, which asks the system.
  *
  * \param thread    the thread
- * \param policy    #THREADING_SCHED_OTHER, #THREADING_SCHED_BATCH, #THREADING_SCHED_IDLE, #THREADING_SCHED_FIFO or
- *                  #THREADING_SCHED_RR
+ * \param policy    #THREADING_SCHED_OTHER, #THREADING_SCHED_BATCH, #THREADING_SCHED_IDLE,
+ *                  #THREADING_SCHED_FIFO or #THREADING_SCHED_RR
  * \param priority  1 to 99 with #THREADING_SCHED_FIFO and #THREADING_SCHED_RR, higher runs first; else 0
  * \returns #THREADING_OK; #THREADING_E_PERMISSION when the system refuses, as most do for real time;
  *          #THREADING_E_STATE when it has ended; #THREADING_E_FORKED when it stayed in the parent process;
- *          #THREADING_E_UNSUPPORTED; #THREADING_E_INVALID when `policy` is none of these or `priority` is out of its
- *          range; #THREADING_E_SYSTEM
+ *          #THREADING_E_UNSUPPORTED; #THREADING_E_INVALID when `policy` is none of these or `priority` is
+ *          out of its range; #THREADING_E_SYSTEM
  * \threadsafety any thread, but no signal handler
  * \since 0.1.0
  * \sa Python `os.sched_setscheduler`
  */
-threading_status threading_thread_set_scheduler(threading_thread thread,
-                                                int32_t policy,
-                                                int32_t priority);
+threading_status threading_thread_set_scheduler(threading_thread thread, int32_t policy, int32_t priority);
 
 /**
  * Gets the numbers of the processors that `thread` may run on, the lowest first.
@@ -798,9 +803,9 @@ threading_status threading_thread_set_scheduler(threading_thread thread,
  * \param cpus      where at most `capacity` numbers are written; NULL when `capacity` is 0
  * \param capacity  numbers that `cpus` has room for
  * \param count     where is written how many there are in all, also when that is more than `capacity`
- * \returns #THREADING_OK; #THREADING_E_STATE when it has ended; #THREADING_E_FORKED when it stayed in the parent
- *          process; #THREADING_E_INVALID when `count` is NULL, or `cpus` is with a `capacity` above 0;
- *          #THREADING_E_SYSTEM
+ * \returns #THREADING_OK; #THREADING_E_STATE when it has ended; #THREADING_E_FORKED when it stayed in the
+ *          parent process; #THREADING_E_INVALID when `count` is NULL, or `cpus` is with a `capacity` above
+ *          0; #THREADING_E_SYSTEM
  * \threadsafety any thread, but no signal handler
  * \since 0.1.0
  * \sa Python `os.sched_getaffinity`
@@ -811,33 +816,32 @@ threading_status threading_thread_affinity(threading_thread thread,
                                            size_t *count);
 
 /**
- * Lets `thread` run on these processors only; for one that has not been started they are kept until the start, which
- * asks the system.
+ * Lets `thread` run on these processors only; for one that has not been started they are kept until the
+ * start, which asks the system.
  *
  * \param thread  the thread
  * \param cpus    the numbers of the processors, from 0, in any order
  * \param count   how many there are, at least 1
- * \returns #THREADING_OK; #THREADING_E_STATE when it has ended; #THREADING_E_FORKED when it stayed in the parent
- *          process; #THREADING_E_INVALID when `cpus` is NULL, `count` is 0, a number is above 8191, or the system lets
- *          the thread run on none of them; #THREADING_E_PERMISSION; #THREADING_E_NO_MEMORY; #THREADING_E_SYSTEM
+ * \returns #THREADING_OK; #THREADING_E_STATE when it has ended; #THREADING_E_FORKED when it stayed in the
+ *          parent process; #THREADING_E_INVALID when `cpus` is NULL, `count` is 0, a number is above 8191,
+ *          or the system lets the thread run on none of them; #THREADING_E_PERMISSION;
+ *          #THREADING_E_NO_MEMORY; #THREADING_E_SYSTEM
  * \threadsafety any thread, but no signal handler
  * \since 0.1.0
  * \sa Python `os.sched_setaffinity`
  */
-threading_status threading_thread_set_affinity(threading_thread thread,
-                                               const uint32_t *cpus,
-                                               size_t count);
+threading_status threading_thread_set_affinity(threading_thread thread, const uint32_t *cpus, size_t count);
 
-/* ---- Who else is there --------------------------------------------------------------------------------- */
+/* ---- Who else is there ------------------------------------------------------------------------------------------- */
 
 /**
  * Tells which thread calls.
  *
- * A thread that the library did not start is registered by its first call that needs it to be known: it has a name
- * such as `Dummy-1`, is a daemon, and can be joined and asked like others until it ends.
+ * A thread that the library did not start is registered by its first call that needs it to be known: it has
+ * a name such as `Dummy-1`, is a daemon, and can be joined and asked like others until it ends.
  *
- * \returns the thread; { 0 } only for such a thread, when there is no memory to register it, or when it has run most
- *          of its key destructors
+ * \returns the thread; { 0 } only for such a thread, when there is no memory to register it, or when it has
+ *          run most of its key destructors
  * \threadsafety any thread, but no signal handler
  * \since 0.1.0
  * \sa Python `threading.current_thread`
@@ -855,7 +859,8 @@ threading_thread threading_current_thread(void);
 threading_thread threading_main_thread(void);
 
 /**
- * Counts the threads that are alive: the main one, those started here, and foreign ones that were registered.
+ * Counts the threads that are alive: the main one, those started here, and foreign ones that were
+ * registered.
  *
  * \returns how many there are; #THREADING_E_NO_MEMORY
  * \threadsafety any thread, but no signal handler
@@ -870,15 +875,13 @@ int64_t threading_active_count(void);
  * \param threads   where at most `capacity` threads are written; NULL when `capacity` is 0
  * \param capacity  threads that `threads` has room for
  * \param count     where is written how many there are in all, also when that is more than `capacity`
- * \returns #THREADING_OK; #THREADING_E_NO_MEMORY; #THREADING_E_INVALID when `count` is NULL, or `threads` is with a
- *          `capacity` above 0
+ * \returns #THREADING_OK; #THREADING_E_NO_MEMORY; #THREADING_E_INVALID when `count` is NULL, or `threads` is
+ *          with a `capacity` above 0
  * \threadsafety any thread, but no signal handler
  * \since 0.1.0
  * \sa Python `threading.enumerate`
  */
-threading_status threading_enumerate(threading_thread *threads,
-                                     size_t capacity,
-                                     size_t *count);
+threading_status threading_enumerate(threading_thread *threads, size_t capacity, size_t *count);
 
 /**
  * Tells the ident of the thread that calls: the number of its handle.
@@ -970,7 +973,7 @@ void threading_yield(void);
  */
 uint32_t threading_cpu_count(void);
 
-/* ---- Hooks and the end of the process ------------------------------------------------------------------ */
+/* ---- Hooks and the end of the process ---------------------------------------------------------------------------- */
 
 /**
  * Hears of each thread whose target failed, on that thread: its code and its message, "" when it has none.
@@ -1013,27 +1016,28 @@ typedef void (*threading_event_hook)(int32_t event, threading_thread thread, uin
 #define THREADING_HOOK_TASK_END 6
 
 /**
- * Marks what runs on this thread, the innermost target or action, as failed; it goes on, and should then return.
+ * Marks what runs on this thread, the innermost target or action, as failed; it goes on, and should then
+ * return.
  *
- * It takes the place of raising an exception. Of several calls the last one counts. Where a thread's target fails the
- * hook of threading_set_excepthook() is called when it has returned, and threading_thread_result() answers
- * #THREADING_FAILED; the others learn of it from the call that ran the action.
+ * It takes the place of raising an exception. Of several calls the last one counts. Where a thread's target
+ * fails the hook of threading_set_excepthook() is called when it has returned, and threading_thread_result()
+ * answers #THREADING_FAILED; the others learn of it from the call that ran the action.
  *
  * \param code     any number that says why
  * \param message  UTF-8 of any length, copied; NULL is ""
- * \returns #THREADING_OK; #THREADING_E_STATE when no target or action runs on this thread; #THREADING_E_INVALID when
- *          `message` is not UTF-8; #THREADING_E_NO_MEMORY
+ * \returns #THREADING_OK; #THREADING_E_STATE when no target or action runs on this thread;
+ *          #THREADING_E_INVALID when `message` is not UTF-8; #THREADING_E_NO_MEMORY
  * \threadsafety any thread, but no signal handler
  * \since 0.1.0
+ * \sa Python `raise`
  */
-threading_status threading_fail(int32_t code,
-                                const char *message);
+threading_status threading_fail(int32_t code, const char *message);
 
 /**
  * Sets the hook that hears of each thread whose target failed, on that thread, when the target has returned.
  *
- * A target that was left by `pthread_exit` or cancellation is not told of, and neither is threading_thread_run(). The
- * hook may still run on another thread when it has been replaced.
+ * A target that was left by `pthread_exit` or cancellation is not told of, and neither is
+ * threading_thread_run(). The hook may still run on another thread when it has been replaced.
  *
  * \param hook  NULL: the default, which writes one line with name, code and message to standard error
  * \param user  given to `hook`; it has to live as long as a thread may fail
@@ -1042,14 +1046,13 @@ threading_status threading_fail(int32_t code,
  * \since 0.1.0
  * \sa Python `threading.excepthook`
  */
-threading_status threading_set_excepthook(threading_failure_hook hook,
-                                          void *user);
+threading_status threading_set_excepthook(threading_failure_hook hook, void *user);
 
 /**
  * Sets the hook that hears of threads that start and end and of waits that begin and end, in all threads.
  *
- * It is called on the thread that it tells of. What the hook itself does is not told, so it may wait. It may still run
- * on another thread when it has been replaced. Without a hook nothing is slower.
+ * It is called on the thread that it tells of. What the hook itself does is not told, so it may wait. It may
+ * still run on another thread when it has been replaced. Without a hook nothing is slower.
  *
  * \param hook  NULL: none, as it is at first
  * \param user  given to `hook`; it has to live as long as the hook may run
@@ -1058,30 +1061,32 @@ threading_status threading_set_excepthook(threading_failure_hook hook,
  * \since 0.1.0
  * \sa Python `threading.setprofile`
  */
-threading_status threading_set_profile(threading_event_hook hook,
-                                       void *user);
+threading_status threading_set_profile(threading_event_hook hook, void *user);
 
 /**
- * Waits for all threads that are not daemons, then calls what threading_at_exit() was given, the latest first.
+ * Waits for all threads that are not daemons, then calls what threading_at_exit() was given, the latest
+ * first.
  *
- * The process does the same inside exit(), at the place of the first started thread among its exit handlers; a call
- * at the end of main does it earlier, while everything is still there. The caller, the main thread and threads that
- * are in this call themselves are not waited for. Each callback is called once; the call may be repeated.
+ * The process does the same inside exit(), at the place of the first started thread among its exit handlers;
+ * a call at the end of main does it earlier, while everything is still there. The caller, the main thread
+ * and threads that are in this call themselves are not waited for. Each callback is called once; the call
+ * may be repeated.
  *
  * \param timeout_ns  longest wait in nanoseconds: 0 only asks, #THREADING_FOREVER has no limit
  * \returns #THREADING_OK; #THREADING_TIMEOUT when the time ran out first, then no callback was called;
- *          #THREADING_E_DEADLOCK when more than 64 of the threads wait for the caller; #THREADING_E_INVALID when
- *          `timeout_ns` is below -1
+ *          #THREADING_E_DEADLOCK when more than 64 of the threads wait for the caller; #THREADING_E_INVALID
+ *          when `timeout_ns` is below -1
  * \threadsafety any thread, but no signal handler
  * \since 0.1.0
+ * \sa Python `threading._shutdown`
  */
 threading_status threading_shutdown(int64_t timeout_ns);
 
 /**
  * Lets `callback` be called when all threads that are not daemons have ended, before the process does.
  *
- * It is called once, by threading_shutdown() or inside exit(), and not at all when the process ends without exit().
- * Those given last are called first.
+ * It is called once, by threading_shutdown() or inside exit(), and not at all when the process ends without
+ * exit(). Those given last are called first.
  *
  * \param callback    what is called
  * \param arg         given to `callback`
@@ -1091,11 +1096,9 @@ threading_status threading_shutdown(int64_t timeout_ns);
  * \since 0.1.0
  * \sa Python `atexit.register`
  */
-threading_status threading_at_exit(threading_callback callback,
-                                   void *arg,
-                                   threading_destructor destructor);
+threading_status threading_at_exit(threading_callback callback, void *arg, threading_destructor destructor);
 
-/* ---- Locals -------------------------------------------------------------------------------------------- */
+/* ---- Locals ------------------------------------------------------------------------------------------------------ */
 
 /**
  * A local: a pointer of which every thread has a value of its own, NULL until the thread sets it.
@@ -1173,7 +1176,7 @@ threading_status threading_local_get(threading_local local, void **out);
  */
 threading_status threading_local_set(threading_local local, void *value);
 
-/* ---- Lock ---------------------------------------------------------------------------------------------- */
+/* ---- Lock -------------------------------------------------------------------------------------------------------- */
 
 /**
  * A lock: held by one thread at a time, not recursive, released by any thread.
@@ -1221,8 +1224,7 @@ threading_status threading_lock_destroy(threading_lock lock);
  * \since 0.1.0
  * \sa Python `threading.Lock.acquire`
  */
-threading_status threading_lock_acquire(threading_lock lock,
-                                        int64_t timeout_ns);
+threading_status threading_lock_acquire(threading_lock lock, int64_t timeout_ns);
 
 /**
  * Releases `lock`, whichever thread acquired it, and lets one of those who wait go on.
@@ -1246,7 +1248,7 @@ threading_status threading_lock_release(threading_lock lock);
  */
 int32_t threading_lock_locked(threading_lock lock);
 
-/* ---- RLock --------------------------------------------------------------------------------------------- */
+/* ---- RLock ------------------------------------------------------------------------------------------------------- */
 
 /**
  * A recursive lock: owned by one thread, which may acquire it again and then releases it as often.
@@ -1353,7 +1355,7 @@ int32_t threading_rlock_is_owned(threading_rlock rlock);
  */
 int64_t threading_rlock_recursion_count(threading_rlock rlock);
 
-/* ---- Condition ----------------------------------------------------------------------------------------- */
+/* ---- Condition --------------------------------------------------------------------------------------------------- */
 
 /**
  * A condition: under its lock, threads wait until another thread notifies them that something has changed.
@@ -1415,8 +1417,7 @@ threading_status threading_condition_create_with_lock(threading_lock lock, threa
  * \since 0.1.0
  * \sa Python `threading.Condition(rlock)`
  */
-threading_status threading_condition_create_with_rlock(threading_rlock rlock,
-                                                       threading_condition *out);
+threading_status threading_condition_create_with_rlock(threading_rlock rlock, threading_condition *out);
 
 /**
  * Ends `condition`, and its rlock when that is its own; from then on its handle names nothing.
@@ -1537,7 +1538,7 @@ threading_status threading_condition_notify(threading_condition condition, int64
  */
 threading_status threading_condition_notify_all(threading_condition condition);
 
-/* ---- Semaphore ----------------------------------------------------------------------------------------- */
+/* ---- Semaphore --------------------------------------------------------------------------------------------------- */
 
 /**
  * A semaphore: a number of permits, of which acquire takes one and release gives some back.
@@ -1635,7 +1636,7 @@ threading_status threading_semaphore_release(threading_semaphore semaphore, int6
  */
 int64_t threading_semaphore_value(threading_semaphore semaphore);
 
-/* ---- Event --------------------------------------------------------------------------------------------- */
+/* ---- Event ------------------------------------------------------------------------------------------------------- */
 
 /**
  * An event: a flag that threads wait for until another thread, or a signal handler, sets it.
@@ -1727,7 +1728,7 @@ threading_status threading_event_clear(threading_event event);
  */
 threading_status threading_event_wait(threading_event event, int64_t timeout_ns);
 
-/* ---- Barrier ------------------------------------------------------------------------------------------- */
+/* ---- Barrier ----------------------------------------------------------------------------------------------------- */
 
 /**
  * A barrier: a fixed number of parties wait until all have arrived, then all go on; round after round.
@@ -1865,7 +1866,7 @@ int64_t threading_barrier_n_waiting(threading_barrier barrier);
  */
 int32_t threading_barrier_broken(threading_barrier barrier);
 
-/* ---- Timer --------------------------------------------------------------------------------------------- */
+/* ---- Timer ------------------------------------------------------------------------------------------------------- */
 
 /**
  * A timer: calls a function when some time has passed, once or again and again.
@@ -1992,7 +1993,7 @@ threading_status threading_timer_join(threading_timer timer, int64_t timeout_ns)
  */
 threading_status threading_timer_destroy(threading_timer timer);
 
-/* ---- THREADING_WITH ------------------------------------------------------------------------------------ */
+/* ---- THREADING_WITH ---------------------------------------------------------------------------------------------- */
 
 /*
  * THREADING_WITH(x) { ... } is Python's `with x:` for a lock, an rlock, a condition or a semaphore. It

@@ -2,7 +2,7 @@
 
 use super::status::threading_status;
 use crate::error::{Error, Result};
-use crate::sys::tls;
+use crate::thread::last_error;
 use core::ffi::{CStr, c_char};
 use core::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,6 +30,38 @@ pub(super) fn call_unwind(
     }
 }
 
+/// An exported function whose usual way is short: `usual` calls nothing, and says `None` if it did not get
+/// through; then it has changed nothing. What follows is out of line: no register is saved for it.
+#[inline(always)]
+pub(super) fn quick<T>(usual: impl FnOnce() -> Option<T>, otherwise: impl FnOnce() -> T) -> T {
+    match usual() {
+        Some(done) => done,
+        None => out_of_line(otherwise),
+    }
+}
+
+/// The same for a function that writes what it found.
+#[inline(always)]
+pub(super) fn quick_put<T>(
+    out: Option<&mut MaybeUninit<T>>,
+    usual: impl FnOnce() -> Option<T>,
+    otherwise: impl FnOnce(Option<&mut MaybeUninit<T>>) -> threading_status,
+) -> threading_status {
+    match (out, usual()) {
+        (Some(place), Some(value)) => {
+            place.write(value);
+            0
+        }
+        (out, _) => out_of_line(|| otherwise(out)),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn out_of_line<T>(otherwise: impl FnOnce() -> T) -> T {
+    otherwise()
+}
+
 /// The body of a question: 1 yes, 0 no, or an error.
 #[inline(always)]
 pub(super) fn ask(name: &'static str, object: u64, body: impl FnOnce() -> Result<bool>) -> i32 {
@@ -50,18 +82,13 @@ pub(super) fn count(name: &'static str, object: u64, body: impl FnOnce() -> Resu
     }
 }
 
-/// Keeps what `threading_last_error` will tell of a failure: plain words, fit for signal handlers.
+/// The number of an error, which is kept for `threading_last_error` if it is misuse or failure.
 #[cold]
 #[inline(never)]
 fn note(name: &'static str, object: u64, error: Error) -> threading_status {
     let status = error.status();
     if status < 0 {
-        tls::with(|block| {
-            block.call.set(name.as_ptr());
-            block.length.set(name.len() as u32);
-            block.cause.set(error as u32);
-            block.object.set(object);
-        });
+        last_error::note(name, object, error);
     }
     status
 }

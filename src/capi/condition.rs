@@ -1,14 +1,14 @@
 //! Section Condition: Python's `threading.Condition`.
 
-use super::boundary::{call, call_unwind, put};
+use super::boundary::{call, call_unwind, put, quick};
 use super::lock::threading_lock;
 use super::rlock::threading_rlock;
-use super::status::{threading_predicate, threading_status};
+use super::status::{THREADING_OK, threading_predicate, threading_status};
 use crate::error::Error;
 use crate::park::Wait;
-use crate::slot::find;
+use crate::slot::{find, seek};
 use crate::sync::condition::{self, Condition, Under};
-use crate::thread::{callback, me};
+use crate::thread::{callback, known, me};
 use crate::time::Timeout;
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
@@ -225,10 +225,15 @@ pub extern "C-unwind" fn threading_condition_wait_for(
 /// \sa Python `threading.Condition.notify`
 #[unsafe(no_mangle)]
 pub extern "C" fn threading_condition_notify(condition: threading_condition, n: i64) -> threading_status {
-    call("threading_condition_notify", condition.id, || {
-        let found = find::<Condition>(condition.id)?;
-        found.notify(me()?, found.under()?, n)
-    })
+    quick(
+        || (n >= 0 && seek::<Condition>(condition.id)?.notify_quick(known()?)).then_some(THREADING_OK),
+        || {
+            call("threading_condition_notify", condition.id, || {
+                let found = find::<Condition>(condition.id)?;
+                found.notify(me()?, found.under()?, n)
+            })
+        },
+    )
 }
 
 /// Notifies all threads that wait on `condition`.
@@ -242,8 +247,13 @@ pub extern "C" fn threading_condition_notify(condition: threading_condition, n: 
 /// \sa Python `threading.Condition.notify_all`
 #[unsafe(no_mangle)]
 pub extern "C" fn threading_condition_notify_all(condition: threading_condition) -> threading_status {
-    call("threading_condition_notify_all", condition.id, || {
-        let found = find::<Condition>(condition.id)?;
-        found.notify(me()?, found.under()?, i64::MAX)
-    })
+    quick(
+        || seek::<Condition>(condition.id)?.notify_quick(known()?).then_some(THREADING_OK),
+        || {
+            call("threading_condition_notify_all", condition.id, || {
+                let found = find::<Condition>(condition.id)?;
+                found.notify(me()?, found.under()?, i64::MAX)
+            })
+        },
+    )
 }

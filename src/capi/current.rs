@@ -1,6 +1,6 @@
 //! Section Who else is there: what Python's `threading` tells of the running thread and of all others.
 
-use super::boundary::{self, List, call, put_if_wanted};
+use super::boundary::{List, call, count, put_if_wanted};
 use super::status::threading_status;
 use super::thread::threading_thread;
 use crate::thread::{attributes, callback, me, registry, start};
@@ -9,11 +9,11 @@ use core::mem::MaybeUninit;
 
 /// Tells which thread calls.
 ///
-/// A thread that the library did not start is registered by its first call that needs it to be known: it has a name
-/// such as `Dummy-1`, is a daemon, and can be joined and asked like others until it ends.
+/// A thread that the library did not start is registered by its first call that needs it to be known: it has
+/// a name such as `Dummy-1`, is a daemon, and can be joined and asked like others until it ends.
 ///
-/// \returns the thread; { 0 } only for such a thread, when there is no memory to register it, or when it has run most
-///          of its key destructors
+/// \returns the thread; { 0 } only for such a thread, when there is no memory to register it, or when it has
+///          run most of its key destructors
 /// \threadsafety any thread, but no signal handler
 /// \since 0.1.0
 /// \sa Python `threading.current_thread`
@@ -33,7 +33,8 @@ pub extern "C" fn threading_main_thread() -> threading_thread {
     threading_thread { id: registry::main().map_or(0, |main| main.id) }
 }
 
-/// Counts the threads that are alive: the main one, those started here, and foreign ones that were registered.
+/// Counts the threads that are alive: the main one, those started here, and foreign ones that were
+/// registered.
 ///
 /// \returns how many there are; #THREADING_E_NO_MEMORY
 /// \threadsafety any thread, but no signal handler
@@ -41,7 +42,7 @@ pub extern "C" fn threading_main_thread() -> threading_thread {
 /// \sa Python `threading.active_count`
 #[unsafe(no_mangle)]
 pub extern "C" fn threading_active_count() -> i64 {
-    boundary::count("threading_active_count", 0, registry::active_count)
+    count("threading_active_count", 0, registry::active_count)
 }
 
 /// Lists the threads that are alive; some may have ended, and others begun, when the list arrives.
@@ -49,8 +50,8 @@ pub extern "C" fn threading_active_count() -> i64 {
 /// \param threads   where at most `capacity` threads are written; NULL when `capacity` is 0
 /// \param capacity  threads that `threads` has room for
 /// \param count     where is written how many there are in all, also when that is more than `capacity`
-/// \returns #THREADING_OK; #THREADING_E_NO_MEMORY; #THREADING_E_INVALID when `count` is NULL, or `threads` is with a
-///          `capacity` above 0
+/// \returns #THREADING_OK; #THREADING_E_NO_MEMORY; #THREADING_E_INVALID when `count` is NULL, or `threads` is
+///          with a `capacity` above 0
 /// \threadsafety any thread, but no signal handler
 /// \since 0.1.0
 /// \sa Python `threading.enumerate`

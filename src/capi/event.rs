@@ -1,8 +1,8 @@
 //! Section Event: Python's `threading.Event`.
 
-use super::boundary::{ask, call, put};
-use super::status::threading_status;
-use crate::slot::find;
+use super::boundary::{ask, call, put, quick};
+use super::status::{THREADING_FOREVER, THREADING_OK, threading_status};
+use crate::slot::{find, seek};
 use crate::sync::event::{self, Event};
 use crate::thread::me;
 use crate::time::Timeout;
@@ -57,7 +57,10 @@ pub extern "C" fn threading_event_destroy(event: threading_event) -> threading_s
 /// \sa Python `threading.Event.is_set`
 #[unsafe(no_mangle)]
 pub extern "C" fn threading_event_is_set(event: threading_event) -> i32 {
-    ask("threading_event_is_set", event.id, || find::<Event>(event.id)?.is_set())
+    quick(
+        || seek::<Event>(event.id)?.is_set().ok().map(i32::from),
+        || ask("threading_event_is_set", event.id, || find::<Event>(event.id)?.is_set()),
+    )
 }
 
 /// Sets `event` and lets all who wait for it go on; nothing happens when it is set already.
@@ -71,7 +74,10 @@ pub extern "C" fn threading_event_is_set(event: threading_event) -> i32 {
 /// \sa Python `threading.Event.set`
 #[unsafe(no_mangle)]
 pub extern "C" fn threading_event_set(event: threading_event) -> threading_status {
-    call("threading_event_set", event.id, || find::<Event>(event.id)?.set())
+    quick(
+        || seek::<Event>(event.id)?.set_quick().then_some(THREADING_OK),
+        || call("threading_event_set", event.id, || find::<Event>(event.id)?.set()),
+    )
 }
 
 /// Clears `event`: who waits from now on waits for the next set.
@@ -83,7 +89,10 @@ pub extern "C" fn threading_event_set(event: threading_event) -> threading_statu
 /// \sa Python `threading.Event.clear`
 #[unsafe(no_mangle)]
 pub extern "C" fn threading_event_clear(event: threading_event) -> threading_status {
-    call("threading_event_clear", event.id, || find::<Event>(event.id)?.clear())
+    quick(
+        || seek::<Event>(event.id)?.clear_quick().then_some(THREADING_OK),
+        || call("threading_event_clear", event.id, || find::<Event>(event.id)?.clear()),
+    )
 }
 
 /// Waits until `event` is set, as long as `timeout_ns` says; returns at once when it is.
@@ -99,8 +108,16 @@ pub extern "C" fn threading_event_clear(event: threading_event) -> threading_sta
 /// \sa Python `threading.Event.wait`
 #[unsafe(no_mangle)]
 pub extern "C" fn threading_event_wait(event: threading_event, timeout_ns: i64) -> threading_status {
-    call("threading_event_wait", event.id, || {
-        let timeout = Timeout::from_nanos(timeout_ns)?;
-        find::<Event>(event.id)?.wait(me, timeout)
-    })
+    quick(
+        || {
+            (timeout_ns >= THREADING_FOREVER && seek::<Event>(event.id)?.is_set() == Ok(true))
+                .then_some(THREADING_OK)
+        },
+        || {
+            call("threading_event_wait", event.id, || {
+                let timeout = Timeout::from_nanos(timeout_ns)?;
+                find::<Event>(event.id)?.wait(me, timeout)
+            })
+        },
+    )
 }

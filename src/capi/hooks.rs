@@ -37,8 +37,8 @@ pub const THREADING_HOOK_TASK_END: i32 = 6;
 
 /// A hook as the library calls it.
 fn failure_hook(hook: threading_failure_hook) -> Option<failure::Hook> {
-    // SAFETY: the two types differ in how they name the thread: by a struct of one `uint64_t`, or by that number. The
-    // header promises that either can be passed for the other.
+    // SAFETY: the two types differ only in how they name the thread, by a struct of one `uint64_t` or by that
+    // number itself, and the header promises that either can be passed for the other.
     hook.map(|hook| unsafe { core::mem::transmute(hook) })
 }
 
@@ -48,16 +48,17 @@ fn event_hook(hook: threading_event_hook) -> Option<hooks::Hook> {
     hook.map(|hook| unsafe { core::mem::transmute(hook) })
 }
 
-/// Marks what runs on this thread, the innermost target or action, as failed; it goes on, and should then return.
+/// Marks what runs on this thread, the innermost target or action, as failed; it goes on, and should then
+/// return.
 ///
-/// It takes the place of raising an exception. Of several calls the last one counts. Where a thread's target fails the
-/// hook of threading_set_excepthook() is called when it has returned, and threading_thread_result() answers
-/// #THREADING_FAILED; the others learn of it from the call that ran the action.
+/// It takes the place of raising an exception. Of several calls the last one counts. Where a thread's target
+/// fails the hook of threading_set_excepthook() is called when it has returned, and threading_thread_result()
+/// answers #THREADING_FAILED; the others learn of it from the call that ran the action.
 ///
 /// \param code     any number that says why
 /// \param message  UTF-8 of any length, copied; NULL is ""
-/// \returns #THREADING_OK; #THREADING_E_STATE when no target or action runs on this thread; #THREADING_E_INVALID when
-///          `message` is not UTF-8; #THREADING_E_NO_MEMORY
+/// \returns #THREADING_OK; #THREADING_E_STATE when no target or action runs on this thread;
+///          #THREADING_E_INVALID when `message` is not UTF-8; #THREADING_E_NO_MEMORY
 /// \threadsafety any thread, but no signal handler
 /// \since 0.1.0
 /// \sa Python `raise`
@@ -68,8 +69,8 @@ pub extern "C" fn threading_fail(code: i32, message: *const c_char) -> threading
 
 /// Sets the hook that hears of each thread whose target failed, on that thread, when the target has returned.
 ///
-/// A target that was left by `pthread_exit` or cancellation is not told of, and neither is threading_thread_run(). The
-/// hook may still run on another thread when it has been replaced.
+/// A target that was left by `pthread_exit` or cancellation is not told of, and neither is
+/// threading_thread_run(). The hook may still run on another thread when it has been replaced.
 ///
 /// \param hook  NULL: the default, which writes one line with name, code and message to standard error
 /// \param user  given to `hook`; it has to live as long as a thread may fail
@@ -90,8 +91,8 @@ pub extern "C" fn threading_set_excepthook(
 
 /// Sets the hook that hears of threads that start and end and of waits that begin and end, in all threads.
 ///
-/// It is called on the thread that it tells of. What the hook itself does is not told, so it may wait. It may still run
-/// on another thread when it has been replaced. Without a hook nothing is slower.
+/// It is called on the thread that it tells of. What the hook itself does is not told, so it may wait. It may
+/// still run on another thread when it has been replaced. Without a hook nothing is slower.
 ///
 /// \param hook  NULL: none, as it is at first
 /// \param user  given to `hook`; it has to live as long as the hook may run
@@ -107,16 +108,18 @@ pub extern "C" fn threading_set_profile(hook: threading_event_hook, user: *mut c
     })
 }
 
-/// Waits for all threads that are not daemons, then calls what threading_at_exit() was given, the latest first.
+/// Waits for all threads that are not daemons, then calls what threading_at_exit() was given, the latest
+/// first.
 ///
-/// The process does the same inside exit(), at the place of the first started thread among its exit handlers; a call
-/// at the end of main does it earlier, while everything is still there. The caller, the main thread and threads that
-/// are in this call themselves are not waited for. Each callback is called once; the call may be repeated.
+/// The process does the same inside exit(), at the place of the first started thread among its exit handlers;
+/// a call at the end of main does it earlier, while everything is still there. The caller, the main thread
+/// and threads that are in this call themselves are not waited for. Each callback is called once; the call
+/// may be repeated.
 ///
 /// \param timeout_ns  longest wait in nanoseconds: 0 only asks, #THREADING_FOREVER has no limit
 /// \returns #THREADING_OK; #THREADING_TIMEOUT when the time ran out first, then no callback was called;
-///          #THREADING_E_DEADLOCK when more than 64 of the threads wait for the caller; #THREADING_E_INVALID when
-///          `timeout_ns` is below -1
+///          #THREADING_E_DEADLOCK when more than 64 of the threads wait for the caller; #THREADING_E_INVALID
+///          when `timeout_ns` is below -1
 /// \threadsafety any thread, but no signal handler
 /// \since 0.1.0
 /// \sa Python `threading._shutdown`
@@ -127,8 +130,8 @@ pub extern "C-unwind" fn threading_shutdown(timeout_ns: i64) -> threading_status
 
 /// Lets `callback` be called when all threads that are not daemons have ended, before the process does.
 ///
-/// It is called once, by threading_shutdown() or inside exit(), and not at all when the process ends without exit().
-/// Those given last are called first.
+/// It is called once, by threading_shutdown() or inside exit(), and not at all when the process ends without
+/// exit(). Those given last are called first.
 ///
 /// \param callback    what is called
 /// \param arg         given to `callback`

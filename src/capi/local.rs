@@ -1,9 +1,9 @@
 //! Section Locals: Python's `threading.local`.
 
-use super::boundary::{call, call_unwind, put};
+use super::boundary::{call, call_unwind, put, quick_put};
 use super::status::{threading_destructor, threading_status};
 use crate::slot::find;
-use crate::thread::{local, me};
+use crate::thread::{known, local, me};
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
 
@@ -72,7 +72,11 @@ pub extern "C" fn threading_local_get(
     local: threading_local,
     out: Option<&mut MaybeUninit<*mut c_void>>,
 ) -> threading_status {
-    call("threading_local_get", local.id, || put(out, || local::get(me()?, local.id)))
+    quick_put(
+        out,
+        || local::get_quick(known()?, local.id),
+        |out| call("threading_local_get", local.id, || put(out, || local::get(me()?, local.id))),
+    )
 }
 
 /// Sets the value of the calling thread.

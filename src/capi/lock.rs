@@ -1,10 +1,10 @@
 //! Section Lock: Python's `threading.Lock`.
 
-use super::boundary::{ask, call, put};
-use super::status::threading_status;
-use crate::slot::find;
+use super::boundary::{ask, call, put, quick};
+use super::status::{THREADING_FOREVER, THREADING_OK, threading_status};
+use crate::slot::{find, seek};
 use crate::sync::lock::{self, Lock};
-use crate::thread::me;
+use crate::thread::{known, me};
 use crate::time::Timeout;
 use core::mem::MaybeUninit;
 
@@ -54,9 +54,17 @@ pub extern "C" fn threading_lock_destroy(lock: threading_lock) -> threading_stat
 /// \sa Python `threading.Lock.acquire`
 #[unsafe(no_mangle)]
 pub extern "C" fn threading_lock_acquire(lock: threading_lock, timeout_ns: i64) -> threading_status {
-    call("threading_lock_acquire", lock.id, || {
-        find::<Lock>(lock.id)?.acquire(me()?, Timeout::from_nanos(timeout_ns)?)
-    })
+    quick(
+        || {
+            (timeout_ns >= THREADING_FOREVER && seek::<Lock>(lock.id)?.acquire_quick(known()?))
+                .then_some(THREADING_OK)
+        },
+        || {
+            call("threading_lock_acquire", lock.id, || {
+                find::<Lock>(lock.id)?.acquire(me()?, Timeout::from_nanos(timeout_ns)?)
+            })
+        },
+    )
 }
 
 /// Releases `lock`, whichever thread acquired it, and lets one of those who wait go on.
@@ -68,7 +76,10 @@ pub extern "C" fn threading_lock_acquire(lock: threading_lock, timeout_ns: i64) 
 /// \sa Python `threading.Lock.release`
 #[unsafe(no_mangle)]
 pub extern "C" fn threading_lock_release(lock: threading_lock) -> threading_status {
-    call("threading_lock_release", lock.id, || find::<Lock>(lock.id)?.release(me()?))
+    quick(
+        || seek::<Lock>(lock.id)?.release_quick(known()?).then_some(THREADING_OK),
+        || call("threading_lock_release", lock.id, || find::<Lock>(lock.id)?.release(me()?)),
+    )
 }
 
 /// Asks whether `lock` is locked; the answer may be out of date when it arrives.

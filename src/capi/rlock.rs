@@ -1,10 +1,10 @@
 //! Section RLock: Python's `threading.RLock`.
 
-use super::boundary::{ask, call, count, put};
-use super::status::threading_status;
-use crate::slot::find;
+use super::boundary::{ask, call, count, put, quick};
+use super::status::{THREADING_FOREVER, THREADING_OK, threading_status};
+use crate::slot::{find, seek};
 use crate::sync::rlock::{self, RLock};
-use crate::thread::me;
+use crate::thread::{known, me};
 use crate::time::Timeout;
 use core::mem::MaybeUninit;
 
@@ -69,9 +69,17 @@ pub extern "C" fn threading_rlock_destroy(rlock: threading_rlock) -> threading_s
 /// \sa Python `threading.RLock.acquire`
 #[unsafe(no_mangle)]
 pub extern "C" fn threading_rlock_acquire(rlock: threading_rlock, timeout_ns: i64) -> threading_status {
-    call("threading_rlock_acquire", rlock.id, || {
-        find::<RLock>(rlock.id)?.acquire(me()?, Timeout::from_nanos(timeout_ns)?)
-    })
+    quick(
+        || {
+            (timeout_ns >= THREADING_FOREVER && seek::<RLock>(rlock.id)?.acquire_quick(known()?))
+                .then_some(THREADING_OK)
+        },
+        || {
+            call("threading_rlock_acquire", rlock.id, || {
+                find::<RLock>(rlock.id)?.acquire(me()?, Timeout::from_nanos(timeout_ns)?)
+            })
+        },
+    )
 }
 
 /// Takes back one acquisition of `rlock`; with the last it is released, and one of those who wait goes on.
@@ -83,7 +91,10 @@ pub extern "C" fn threading_rlock_acquire(rlock: threading_rlock, timeout_ns: i6
 /// \sa Python `threading.RLock.release`
 #[unsafe(no_mangle)]
 pub extern "C" fn threading_rlock_release(rlock: threading_rlock) -> threading_status {
-    call("threading_rlock_release", rlock.id, || find::<RLock>(rlock.id)?.release(me()?))
+    quick(
+        || seek::<RLock>(rlock.id)?.release_quick(known()?).then_some(THREADING_OK),
+        || call("threading_rlock_release", rlock.id, || find::<RLock>(rlock.id)?.release(me()?)),
+    )
 }
 
 /// Asks whether some thread owns `rlock`; the answer may be out of date when it arrives.

@@ -1,8 +1,8 @@
 //! Section Semaphore: Python's `threading.Semaphore` and `threading.BoundedSemaphore`.
 
-use super::boundary::{call, count, put};
-use super::status::threading_status;
-use crate::slot::find;
+use super::boundary::{call, count, put, quick};
+use super::status::{THREADING_FOREVER, THREADING_OK, threading_status};
+use crate::slot::{find, seek};
 use crate::sync::semaphore::{self, Semaphore};
 use crate::thread::me;
 use crate::time::Timeout;
@@ -92,10 +92,18 @@ pub extern "C" fn threading_semaphore_acquire(
     semaphore: threading_semaphore,
     timeout_ns: i64,
 ) -> threading_status {
-    call("threading_semaphore_acquire", semaphore.id, || {
-        let timeout = Timeout::from_nanos(timeout_ns)?;
-        find::<Semaphore>(semaphore.id)?.acquire(me, timeout)
-    })
+    quick(
+        || {
+            (timeout_ns >= THREADING_FOREVER && seek::<Semaphore>(semaphore.id)?.acquire_quick())
+                .then_some(THREADING_OK)
+        },
+        || {
+            call("threading_semaphore_acquire", semaphore.id, || {
+                let timeout = Timeout::from_nanos(timeout_ns)?;
+                find::<Semaphore>(semaphore.id)?.acquire(me, timeout)
+            })
+        },
+    )
 }
 
 /// Gives `n` permits back, all or none, and lets as many of those who wait go on.
@@ -110,7 +118,10 @@ pub extern "C" fn threading_semaphore_acquire(
 /// \sa Python `threading.Semaphore.release`
 #[unsafe(no_mangle)]
 pub extern "C" fn threading_semaphore_release(semaphore: threading_semaphore, n: i64) -> threading_status {
-    call("threading_semaphore_release", semaphore.id, || find::<Semaphore>(semaphore.id)?.release(n))
+    quick(
+        || seek::<Semaphore>(semaphore.id)?.release_quick(n).then_some(THREADING_OK),
+        || call("threading_semaphore_release", semaphore.id, || find::<Semaphore>(semaphore.id)?.release(n)),
+    )
 }
 
 /// Counts the permits that `semaphore` has left; the answer may be out of date when it arrives.

@@ -87,7 +87,8 @@ pub type threading_predicate = Option<unsafe extern "C-unwind" fn(arg: *mut c_vo
 /// What one thread of a barrier does for all: anything but #THREADING_OK says that it failed.
 pub type threading_action = Option<unsafe extern "C-unwind" fn(arg: *mut c_void) -> threading_status>;
 
-/// Tells the version of the library that the program runs with; #THREADING_VERSION is the one it was compiled with.
+/// Tells the version of the library that the program runs with; #THREADING_VERSION is the one it was compiled
+/// with.
 ///
 /// \returns major * 1000000 + minor * 1000 + patch
 /// \threadsafety any thread, also in a signal handler
@@ -155,8 +156,9 @@ fn known(status: threading_status) -> (&'static CStr, &'static CStr) {
 /// A call that succeeds, or ends with an outcome above 0, leaves it as it is. An example:
 /// `threading_lock_release: lock 0x0200000000000001: it is not locked`.
 ///
-/// \returns a text that is good until this thread's next call with a negative status, never NULL; "" when there was
-///          none. Without memory for the story it is what threading_status_message() says of the status
+/// \returns a text that is good until this thread's next call with a negative status, never NULL; "" when
+///          there was none. Without memory for the story it is what threading_status_message() says of the
+///          status
 /// \threadsafety any thread, but no signal handler
 /// \since 0.1.0
 #[unsafe(no_mangle)]
@@ -166,8 +168,8 @@ pub extern "C" fn threading_last_error() -> *const c_char {
 
 /// Gets code and message of the failure behind this thread's last #THREADING_FAILED of an action.
 ///
-/// The code is what the action returned, or what it gave to threading_fail(). The failure of a thread's target is
-/// the thread's: see threading_thread_failure().
+/// The code is what the action returned, or what it gave to threading_fail(). The failure of a thread's
+/// target is the thread's: see threading_thread_failure().
 ///
 /// \param code    where the code is written
 /// \param buffer  where the message is written, cut to `size` bytes; NULL when `size` is 0
@@ -198,7 +200,8 @@ pub extern "C" fn threading_last_failure(
 /// It saturates, and rounds up to the next nanosecond, so that a tiny wait never becomes a poll.
 ///
 /// \param seconds  how long, with fractions
-/// \returns nanoseconds; -2 for NaN and for every negative number, which each call refuses as #THREADING_E_INVALID
+/// \returns nanoseconds; -2 for NaN and for every negative number, which each call refuses as
+///          #THREADING_E_INVALID
 /// \threadsafety any thread, also in a signal handler
 /// \since 0.1.0
 #[unsafe(no_mangle)]

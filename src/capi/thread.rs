@@ -55,7 +55,8 @@ pub struct threading_thread {
 pub struct threading_thread_options {
     /// `sizeof(threading_thread_options)`.
     pub size: usize,
-    /// Any text of any length, of which the system is told the first 15 bytes; NULL: `Thread-1`, `Thread-2` and so on.
+    /// UTF-8 of any length, of which the system is told the first 15 bytes; NULL or "": `Thread-1`, `Thread-2`
+    /// and so on.
     pub name: *const c_char,
     /// #THREADING_DAEMON_INHERIT, #THREADING_DAEMON or #THREADING_NON_DAEMON.
     pub daemon: i32,
@@ -67,9 +68,11 @@ pub struct threading_thread_options {
     pub cpus: *const u32,
     /// How many `cpus` there are; 0: those of its creator.
     pub cpu_count: usize,
-    /// Above 0: the thread gets a copy of that many bytes at `arg`, aligned to 16, which is freed when it ends.
+    /// Above 0: the thread gets a copy of that many bytes at `arg`, aligned to 16, which is freed when it
+    /// ends.
     pub arg_size: usize,
-    /// Ends the argument, or its copy, on the thread when the target has returned or was left; NULL: nothing to end.
+    /// Ends the argument, or its copy, on the thread when the target has returned or was left; NULL: nothing
+    /// to end.
     pub arg_destructor: threading_destructor,
 }
 
@@ -102,7 +105,8 @@ fn plan<'a>(
     Ok(Plan {
         target,
         arg,
-        name: optional_text(options.name)?,
+        // As in Python, an empty name is none.
+        name: optional_text(options.name)?.filter(|name| !name.is_empty()),
         daemon: match options.daemon {
             THREADING_DAEMON_INHERIT => None,
             THREADING_DAEMON => Some(true),
@@ -122,15 +126,15 @@ fn plan<'a>(
 
 /// Makes a thread that runs `target` with `arg` once it is started.
 ///
-/// Its name, priority, scheduler, processors and daemon flag can still be set. A thread that is never started has to
-/// be destroyed; that ends its argument.
+/// Its name, priority, scheduler, processors and daemon flag can still be set. A thread that is never started
+/// has to be destroyed; that ends its argument.
 ///
 /// \param target   what it runs
 /// \param arg      given to `target`; the thread's when the call succeeds, the caller's when it fails
 /// \param options  NULL: all defaults
 /// \param out      where the thread is written
-/// \returns #THREADING_OK; #THREADING_E_NO_MEMORY; #THREADING_E_INVALID when `target` or `out` is NULL, an option is
-///          out of its range or not UTF-8, or `arg` is NULL with an `arg_size` above 0
+/// \returns #THREADING_OK; #THREADING_E_NO_MEMORY; #THREADING_E_INVALID when `target` or `out` is NULL, an
+///          option is out of its range or not UTF-8, or `arg` is NULL with an `arg_size` above 0
 /// \threadsafety any thread, but no signal handler
 /// \since 0.1.0
 /// \sa Python `threading.Thread`
@@ -148,13 +152,15 @@ pub extern "C" fn threading_thread_create(
 
 /// Starts `thread`: from then on it is alive, and its target runs with the signal mask of the caller.
 ///
-/// When the call fails the thread is unstarted as before, with what was set, and may be started again. A priority,
-/// scheduler or processors that the system refuses make the call fail; they are never left out silently.
+/// When the call fails the thread is unstarted as before, with what was set, and may be started again. A
+/// priority, scheduler or processors that the system refuses make the call fail; they are never left out
+/// silently.
 ///
 /// \param thread  the thread
-/// \returns #THREADING_OK; #THREADING_E_STATE when it was started or run before; #THREADING_E_NO_THREAD when the system
-///          has no room for another thread; #THREADING_E_NO_MEMORY, also for a stack too large; #THREADING_E_PERMISSION
-///          when the system refuses what was set; #THREADING_E_UNSUPPORTED; #THREADING_E_SYSTEM
+/// \returns #THREADING_OK; #THREADING_E_STATE when it was started or run before; #THREADING_E_NO_THREAD when
+///          the system has no room for another thread; #THREADING_E_NO_MEMORY, also for a stack too large;
+///          #THREADING_E_PERMISSION when the system refuses what was set; #THREADING_E_UNSUPPORTED;
+///          #THREADING_E_SYSTEM
 /// \threadsafety any thread, but no signal handler
 /// \since 0.1.0
 /// \sa Python `threading.Thread.start`
@@ -171,10 +177,11 @@ pub extern "C" fn threading_thread_start(thread: threading_thread) -> threading_
 /// \param arg      given to `target`; the thread's when the call succeeds, the caller's when it fails
 /// \param options  NULL: all defaults
 /// \param out      where the thread is written; the thread may run before that
-/// \returns #THREADING_OK; #THREADING_E_INVALID when `target` or `out` is NULL, an option is out of its range or not
-///          UTF-8, or `arg` is NULL with an `arg_size` above 0; #THREADING_E_NO_MEMORY, also for a stack too large;
-///          #THREADING_E_NO_THREAD when the system has no room for another thread; #THREADING_E_PERMISSION when it
-///          refuses the priority or the processors; #THREADING_E_UNSUPPORTED; #THREADING_E_SYSTEM
+/// \returns #THREADING_OK; #THREADING_E_INVALID when `target` or `out` is NULL, an option is out of its range
+///          or not UTF-8, or `arg` is NULL with an `arg_size` above 0; #THREADING_E_NO_MEMORY, also for a
+///          stack too large; #THREADING_E_NO_THREAD when the system has no room for another thread;
+///          #THREADING_E_PERMISSION when it refuses the priority or the processors; #THREADING_E_UNSUPPORTED;
+///          #THREADING_E_SYSTEM
 /// \threadsafety any thread, but no signal handler
 /// \since 0.1.0
 /// \sa Python `threading.Thread`
@@ -192,8 +199,9 @@ pub extern "C" fn threading_thread_spawn(
 
 /// Runs the target of `thread` here and now, on the calling thread; afterwards `thread` has ended.
 ///
-/// Only its target and its argument are used: the running thread stays who it is. No hook hears of a failure. When
-/// the target leaves by `pthread_exit`, cancellation or an exception, `thread` ends too and this call does not return.
+/// Only its target and its argument are used: the running thread stays who it is. No hook hears of a failure.
+/// When the target leaves by `pthread_exit`, cancellation or an exception, `thread` ends too and this call
+/// does not return.
 ///
 /// \param thread  a thread that has not been started
 /// \returns #THREADING_OK; #THREADING_FAILED when the target failed, see threading_thread_failure();
@@ -206,17 +214,18 @@ pub extern "C-unwind" fn threading_thread_run(thread: threading_thread) -> threa
     call_unwind("threading_thread_run", thread.id, || start::run(me()?, find(thread.id)?))
 }
 
-/// Waits for the end of `thread`, as long as `timeout_ns` says; any number of times, from any number of threads.
+/// Waits for the end of `thread`, as long as `timeout_ns` says; any number of times, from any number of
+/// threads.
 ///
-/// When it returns, the thread's argument and its values in locals have been destroyed. The status tells of the wait:
-/// for how the target ended see threading_thread_result().
+/// When it returns, the thread's argument and its values in locals have been destroyed. The status tells of
+/// the wait: for how the target ended see threading_thread_result().
 ///
 /// \param thread      the thread; the main thread and foreign threads can be waited for too
 /// \param timeout_ns  longest wait in nanoseconds: 0 only asks, #THREADING_FOREVER has no limit
-/// \returns #THREADING_OK when it has ended; #THREADING_TIMEOUT when the time ran out first; #THREADING_E_STATE when it
-///          has not been started; #THREADING_E_DEADLOCK when it is the caller, or waits without limit for the caller,
-///          at once or through others; #THREADING_E_FORKED when it stayed in the parent process;
-///          #THREADING_E_INVALID when `timeout_ns` is below -1
+/// \returns #THREADING_OK when it has ended; #THREADING_TIMEOUT when the time ran out first;
+///          #THREADING_E_STATE when it has not been started; #THREADING_E_DEADLOCK when it is the caller, or
+///          waits without limit for the caller, at once or through others; #THREADING_E_FORKED when it stayed
+///          in the parent process; #THREADING_E_INVALID when `timeout_ns` is below -1
 /// \threadsafety any thread, but no signal handler
 /// \since 0.1.0
 /// \sa Python `threading.Thread.join`
@@ -247,17 +256,17 @@ pub extern "C" fn threading_thread_result(
 
 /// Gets code and message with which the target of `thread` failed.
 ///
-/// They are what it gave to threading_fail(). A target that was left by `pthread_exit` or cancellation has failed with
-/// the code #THREADING_CANCELLED and no message.
+/// They are what it gave to threading_fail(). A target that was left by `pthread_exit` or cancellation has
+/// failed with the code #THREADING_CANCELLED and no message.
 ///
 /// \param thread  the thread
 /// \param code    where the code is written
 /// \param buffer  where the message is written, cut to `size` bytes; NULL when `size` is 0
 /// \param size    bytes in `buffer`
 /// \param needed  where the size of the whole message with its NUL is written; may be NULL
-/// \returns #THREADING_OK, also when the message was cut; #THREADING_E_STATE before its end, or when it did not fail;
-///          #THREADING_E_FORKED when it stayed in the parent process; #THREADING_E_INVALID when `code` is NULL, or
-///          `buffer` is with a `size` above 0
+/// \returns #THREADING_OK, also when the message was cut; #THREADING_E_STATE before its end, or when it did
+///          not fail; #THREADING_E_FORKED when it stayed in the parent process; #THREADING_E_INVALID when
+///          `code` is NULL, or `buffer` is with a `size` above 0
 /// \threadsafety any thread, but no signal handler
 /// \since 0.1.0
 /// \sa Python `concurrent.futures.Future.exception`
@@ -292,12 +301,13 @@ pub extern "C" fn threading_thread_is_alive(thread: threading_thread) -> i32 {
 
 /// Gives `thread` up, once for each thread that was created; a thread that runs is not disturbed.
 ///
-/// The handle stays good, for everybody, until the thread has ended; then it names nothing, and the thread's result is
-/// lost. One that was never started is gone at once, and its argument is destroyed by this call, on the caller.
+/// The handle stays good, for everybody, until the thread has ended; then it names nothing, and the thread's
+/// result is lost. One that was never started is gone at once, and its argument is destroyed by this call, on
+/// the caller.
 ///
 /// \param thread  the thread
-/// \returns #THREADING_OK; #THREADING_E_STATE when it was given up before, or is the main thread or a foreign one,
-///          which are nobody's to give up
+/// \returns #THREADING_OK; #THREADING_E_STATE when it was given up before, or is the main thread or a foreign
+///          one, which are nobody's to give up
 /// \threadsafety any thread, but no signal handler
 /// \since 0.1.0
 #[unsafe(no_mangle)]
@@ -311,7 +321,8 @@ pub extern "C-unwind" fn threading_thread_destroy(thread: threading_thread) -> t
 /// \param buffer  where the name is written, cut to `size` bytes; NULL when `size` is 0
 /// \param size    bytes in `buffer`
 /// \param needed  where the size of the whole name with its NUL is written; may be NULL
-/// \returns #THREADING_OK, also when the name was cut; #THREADING_E_INVALID when `buffer` is NULL with a `size` above 0
+/// \returns #THREADING_OK, also when the name was cut; #THREADING_E_INVALID when `buffer` is NULL with a
+///          `size` above 0
 /// \threadsafety any thread, but no signal handler
 /// \since 0.1.0
 /// \sa Python `threading.Thread.name`
@@ -364,12 +375,13 @@ pub extern "C" fn threading_thread_ident(
 
 /// Gets the number that the system gave `thread`, as debuggers and `ps -L` show it.
 ///
-/// The system reuses these numbers. A thread that has just been started may have to be waited for until it knows its own.
+/// The system reuses these numbers. A thread that has just been started may have to be waited for until it
+/// knows its own.
 ///
 /// \param thread  the thread
 /// \param out     where the number is written
-/// \returns #THREADING_OK; #THREADING_E_STATE when it has not been started or has ended; #THREADING_E_FORKED when it
-///          stayed in the parent process; #THREADING_E_INVALID when `out` is NULL
+/// \returns #THREADING_OK; #THREADING_E_STATE when it has not been started or has ended; #THREADING_E_FORKED
+///          when it stayed in the parent process; #THREADING_E_INVALID when `out` is NULL
 /// \threadsafety any thread, but no signal handler
 /// \since 0.1.0
 /// \sa Python `threading.Thread.native_id`
@@ -397,8 +409,8 @@ pub extern "C" fn threading_thread_is_daemon(thread: threading_thread) -> i32 {
 ///
 /// \param thread  the thread
 /// \param daemon  1, which is #THREADING_DAEMON, for a daemon; 0 or #THREADING_NON_DAEMON for none
-/// \returns #THREADING_OK; #THREADING_E_STATE when it was started before; #THREADING_E_INVALID when `daemon` is none of
-///          these numbers
+/// \returns #THREADING_OK; #THREADING_E_STATE when it was started before; #THREADING_E_INVALID when `daemon`
+///          is none of these numbers
 /// \threadsafety any thread, but no signal handler
 /// \since 0.1.0
 /// \sa Python `threading.Thread.daemon`
@@ -415,8 +427,8 @@ pub extern "C" fn threading_thread_set_daemon(thread: threading_thread, daemon: 
 ///
 /// \param thread  the thread; of one that has not been started, what it is to have
 /// \param nice    where the niceness is written
-/// \returns #THREADING_OK; #THREADING_E_STATE when it has ended; #THREADING_E_FORKED when it stayed in the parent
-///          process; #THREADING_E_INVALID when `nice` is NULL; #THREADING_E_SYSTEM
+/// \returns #THREADING_OK; #THREADING_E_STATE when it has ended; #THREADING_E_FORKED when it stayed in the
+///          parent process; #THREADING_E_INVALID when `nice` is NULL; #THREADING_E_SYSTEM
 /// \threadsafety any thread, but no signal handler
 /// \since 0.1.0
 /// \sa Python `os.getpriority`
@@ -428,15 +440,16 @@ pub extern "C" fn threading_thread_priority(
     call("threading_thread_priority", thread.id, || put(nice, || find(thread.id)?.nice()))
 }
 
-/// Sets the niceness of `thread`; for one that has not been started it is kept until the start, which asks the system.
+/// Sets the niceness of `thread`; for one that has not been started it is kept until the start, which asks
+/// the system.
 ///
 /// Most systems let everybody raise it, and few let others than root lower it again.
 ///
 /// \param thread  the thread
 /// \param nice    -20 to 19, lower runs more
-/// \returns #THREADING_OK; #THREADING_E_PERMISSION when the system refuses; #THREADING_E_STATE when it has ended;
-///          #THREADING_E_FORKED when it stayed in the parent process; #THREADING_E_INVALID when `nice` is out of its
-///          range; #THREADING_E_SYSTEM
+/// \returns #THREADING_OK; #THREADING_E_PERMISSION when the system refuses; #THREADING_E_STATE when it has
+///          ended; #THREADING_E_FORKED when it stayed in the parent process; #THREADING_E_INVALID when `nice`
+///          is out of its range; #THREADING_E_SYSTEM
 /// \threadsafety any thread, but no signal handler
 /// \since 0.1.0
 /// \sa Python `os.setpriority`
@@ -448,12 +461,13 @@ pub extern "C" fn threading_thread_set_priority(thread: threading_thread, nice: 
 /// Gets scheduling policy and real-time priority of `thread`.
 ///
 /// \param thread    the thread; of one that has not been started, what it is to have
-/// \param policy    where the policy is written: #THREADING_SCHED_OTHER, #THREADING_SCHED_BATCH, #THREADING_SCHED_IDLE,
-///                  #THREADING_SCHED_FIFO or #THREADING_SCHED_RR
-/// \param priority  where the real-time priority is written: 1 to 99, higher runs first; 0 with the first three
-/// \returns #THREADING_OK; #THREADING_E_STATE when it has ended; #THREADING_E_FORKED when it stayed in the parent
-///          process; #THREADING_E_UNSUPPORTED when its policy is none of these; #THREADING_E_INVALID when `policy` or
-///          `priority` is NULL; #THREADING_E_SYSTEM
+/// \param policy    where the policy is written: #THREADING_SCHED_OTHER, #THREADING_SCHED_BATCH,
+///                  #THREADING_SCHED_IDLE, #THREADING_SCHED_FIFO or #THREADING_SCHED_RR
+/// \param priority  where the real-time priority is written: 1 to 99, higher runs first; 0 with the first
+///                  three
+/// \returns #THREADING_OK; #THREADING_E_STATE when it has ended; #THREADING_E_FORKED when it stayed in the
+///          parent process; #THREADING_E_UNSUPPORTED when its policy is none of these; #THREADING_E_INVALID
+///          when `policy` or `priority` is NULL; #THREADING_E_SYSTEM
 /// \threadsafety any thread, but no signal handler
 /// \since 0.1.0
 /// \sa Python `os.sched_getscheduler`
@@ -472,17 +486,17 @@ pub extern "C" fn threading_thread_scheduler(
     })
 }
 
-/// Sets scheduling policy and real-time priority of `thread`; for one that has not been started they are kept until the
-/// start, which asks the system.
+/// Sets scheduling policy and real-time priority of `thread`; for one that has not been started they are kept
+/// until the start, which asks the system.
 ///
 /// \param thread    the thread
-/// \param policy    #THREADING_SCHED_OTHER, #THREADING_SCHED_BATCH, #THREADING_SCHED_IDLE, #THREADING_SCHED_FIFO or
-///                  #THREADING_SCHED_RR
+/// \param policy    #THREADING_SCHED_OTHER, #THREADING_SCHED_BATCH, #THREADING_SCHED_IDLE,
+///                  #THREADING_SCHED_FIFO or #THREADING_SCHED_RR
 /// \param priority  1 to 99 with #THREADING_SCHED_FIFO and #THREADING_SCHED_RR, higher runs first; else 0
 /// \returns #THREADING_OK; #THREADING_E_PERMISSION when the system refuses, as most do for real time;
 ///          #THREADING_E_STATE when it has ended; #THREADING_E_FORKED when it stayed in the parent process;
-///          #THREADING_E_UNSUPPORTED; #THREADING_E_INVALID when `policy` is none of these or `priority` is out of its
-///          range; #THREADING_E_SYSTEM
+///          #THREADING_E_UNSUPPORTED; #THREADING_E_INVALID when `policy` is none of these or `priority` is
+///          out of its range; #THREADING_E_SYSTEM
 /// \threadsafety any thread, but no signal handler
 /// \since 0.1.0
 /// \sa Python `os.sched_setscheduler`
@@ -501,9 +515,9 @@ pub extern "C" fn threading_thread_set_scheduler(
 /// \param cpus      where at most `capacity` numbers are written; NULL when `capacity` is 0
 /// \param capacity  numbers that `cpus` has room for
 /// \param count     where is written how many there are in all, also when that is more than `capacity`
-/// \returns #THREADING_OK; #THREADING_E_STATE when it has ended; #THREADING_E_FORKED when it stayed in the parent
-///          process; #THREADING_E_INVALID when `count` is NULL, or `cpus` is with a `capacity` above 0;
-///          #THREADING_E_SYSTEM
+/// \returns #THREADING_OK; #THREADING_E_STATE when it has ended; #THREADING_E_FORKED when it stayed in the
+///          parent process; #THREADING_E_INVALID when `count` is NULL, or `cpus` is with a `capacity` above
+///          0; #THREADING_E_SYSTEM
 /// \threadsafety any thread, but no signal handler
 /// \since 0.1.0
 /// \sa Python `os.sched_getaffinity`
@@ -521,15 +535,16 @@ pub extern "C" fn threading_thread_affinity(
     })
 }
 
-/// Lets `thread` run on these processors only; for one that has not been started they are kept until the start, which
-/// asks the system.
+/// Lets `thread` run on these processors only; for one that has not been started they are kept until the
+/// start, which asks the system.
 ///
 /// \param thread  the thread
 /// \param cpus    the numbers of the processors, from 0, in any order
 /// \param count   how many there are, at least 1
-/// \returns #THREADING_OK; #THREADING_E_STATE when it has ended; #THREADING_E_FORKED when it stayed in the parent
-///          process; #THREADING_E_INVALID when `cpus` is NULL, `count` is 0, a number is above 8191, or the system lets
-///          the thread run on none of them; #THREADING_E_PERMISSION; #THREADING_E_NO_MEMORY; #THREADING_E_SYSTEM
+/// \returns #THREADING_OK; #THREADING_E_STATE when it has ended; #THREADING_E_FORKED when it stayed in the
+///          parent process; #THREADING_E_INVALID when `cpus` is NULL, `count` is 0, a number is above 8191,
+///          or the system lets the thread run on none of them; #THREADING_E_PERMISSION;
+///          #THREADING_E_NO_MEMORY; #THREADING_E_SYSTEM
 /// \threadsafety any thread, but no signal handler
 /// \since 0.1.0
 /// \sa Python `os.sched_setaffinity`

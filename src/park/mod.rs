@@ -103,6 +103,9 @@ impl Wait {
 
     /// Sleeps while the lower half of `word` is `expected`, until somebody wakes it or the deadline.
     pub(crate) fn sleep(&self, word: &AtomicU64, expected: u32) -> Woken {
+        if self.deadline.nanos() <= self.began {
+            return Woken::TimedOut;
+        }
         backend::sleep(word, expected, self.deadline)
     }
 }

@@ -85,7 +85,7 @@ pub(crate) const fn word(generation: u32, bits: u32) -> u64 {
 /// Whether `state` belongs to the live object of this generation.
 #[inline(always)]
 pub(crate) const fn lives(state: u64, generation: u32) -> bool {
-    (state >> 32) as u32 == generation && state as u32 & OPEN != 0
+    state >> 31 == (generation as u64) << 1 | 1
 }
 
 /// What every slot begins with, whatever its kind.
@@ -136,6 +136,19 @@ impl<T> Live<T> {
         if lives(state, self.generation()) { Ok(state as u32) } else { Err(Error::StaleHandle) }
     }
 
+    /// The whole state word, if the object lives: for quick paths, which compute the next one from it.
+    #[inline(always)]
+    pub(crate) fn state(self) -> Option<u64> {
+        let state = self.slot.head.state.load(Acquire);
+        lives(state, self.generation()).then_some(state)
+    }
+
+    /// Replaces one whole state word by the next.
+    #[inline(always)]
+    pub(crate) fn advance(self, old: u64, new: u64) -> bool {
+        self.slot.head.state.compare_exchange(old, new, SeqCst, Relaxed).is_ok()
+    }
+
     /// Replaces the bits `old` (as `bits` gave them) by `new`; `OPEN` is kept.
     #[inline(always)]
     pub(crate) fn exchange(self, old: u32, new: u32) -> bool {
@@ -148,19 +161,27 @@ impl<T> Live<T> {
     }
 }
 
-/// Finds the slot that `id` names; whether it still lives is for the operation's compare to say.
+/// Finds the slot that `id` names, if there is one; whether it still lives is for the operation's compare
+/// to say.
+#[inline(always)]
+pub(crate) fn seek<T: Object>(id: u64) -> Option<Live<T>> {
+    if kind_of(id) != T::KIND {
+        return None;
+    }
+    T::table().at(index_of(id)).map(|slot| Live { slot, id })
+}
+
+/// The same, with the reason why there is none.
 #[inline(always)]
 pub(crate) fn find<T: Object>(id: u64) -> Result<Live<T>> {
-    if kind_of(id) != T::KIND {
-        return Err(not_this_kind(id));
-    }
-    match T::table().at(index_of(id)) {
-        Some(slot) => Ok(Live { slot, id }),
-        None => Err(Error::StaleHandle),
-    }
+    seek(id).ok_or_else(|| nothing_like(id, T::KIND))
 }
 
 #[cold]
-fn not_this_kind(id: u64) -> Error {
-    if id == 0 { Error::ZeroHandle } else { Error::WrongKind }
+fn nothing_like(id: u64, kind: u8) -> Error {
+    match id {
+        0 => Error::ZeroHandle,
+        _ if kind_of(id) != kind => Error::WrongKind,
+        _ => Error::StaleHandle,
+    }
 }

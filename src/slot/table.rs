@@ -88,21 +88,22 @@ impl<T: Object> Table<T> {
         object.slot.head.state.compare_exchange(open, next, AcqRel, Relaxed).is_ok()
     }
 
-    /// Gives back the slot of an object that `close` ended.
-    pub(crate) fn recycle(&self, object: Live<T>, cache: Option<&Cache>) {
+    /// Gives back the slot of an object that `close` ended. What the cache has no room for is returned,
+    /// for the table of its kind.
+    #[must_use]
+    pub(crate) fn recycle(&self, object: Live<T>, cache: Option<&Cache>) -> Option<(u8, u32)> {
         if object.generation() == u32::MAX {
             // The next generation would begin again: this slot's handles stay dead for ever.
             self.retired.fetch_add(1, Relaxed);
-            return;
+            return None;
         }
         let index = super::index_of(object.id);
         match cache {
-            Some(cache) => {
-                if let Some((kind, surplus)) = cache.put(T::KIND, index) {
-                    give_back(kind, surplus);
-                }
+            Some(cache) => cache.put(T::KIND, index),
+            None => {
+                self.push(index);
+                None
             }
-            None => self.push(index),
         }
     }
 
@@ -168,15 +169,6 @@ impl<T: Object> Table<T> {
         }
     }
 }
-
-/// Returns a slot that a cache has no room for to the table of its kind.
-#[cfg(not(loom))]
-fn give_back(kind: u8, index: u32) {
-    crate::sync::push_free(kind, index);
-}
-
-#[cfg(loom)]
-fn give_back(_: u8, _: u32) {}
 
 /// Where a slot's generations begin: different in every process, never 0, with 2^31 lives ahead.
 #[cfg(not(loom))]

@@ -21,7 +21,7 @@ fn make(cache: Option<&Cache>) -> Live<Thing> {
 
 fn end(thing: Live<Thing>, cache: Option<&Cache>) {
     assert!(Thing::table().close(thing, 0));
-    Thing::table().recycle(thing, cache);
+    assert_eq!(Thing::table().recycle(thing, cache), None);
 }
 
 #[test]

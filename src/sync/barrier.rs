@@ -296,7 +296,7 @@ impl Live<Barrier> {
         });
         body.guard.leave();
         closed?;
-        Barrier::table().recycle(self, Some(me.cache()));
+        super::recycle(self, me);
         Ok(())
     }
 

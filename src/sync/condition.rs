@@ -12,7 +12,7 @@ use super::word::Word;
 use crate::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
 use crate::error::{Error, Result};
 use crate::park::{self, Me, Record, Wait, Woken};
-use crate::slot::{Live, OPEN, Object, Table, find, kind, kind_of};
+use crate::slot::{Live, OPEN, Object, Table, find, kind, kind_of, seek};
 use crate::time::Timeout;
 use core::ptr::null_mut;
 
@@ -242,8 +242,20 @@ impl Live<Condition> {
         }
     }
 
-    /// Notifies the `n` who have waited longest.
+    /// Whether the caller may notify, and there is nobody to be notified.
+    #[cfg(not(loom))]
     #[inline(always)]
+    pub(crate) fn notify_quick(self, me: Me) -> bool {
+        let lock = self.slot.body.lock.load(Acquire);
+        let under = match kind_of(lock) {
+            kind::LOCK => seek(lock).map(Under::Lock),
+            _ => seek(lock).map(Under::RLock),
+        };
+        // After the load: as long as the condition lives, the lock is the one it was made with.
+        self.bits() == Ok(OPEN) && under.is_some_and(|under| under.mine(me))
+    }
+
+    /// Notifies the `n` who have waited longest.
     pub(crate) fn notify(self, me: Me, under: Under, n: i64) -> Result {
         if n < 0 {
             return Err(Error::BadCount);
@@ -270,9 +282,9 @@ impl Live<Condition> {
                 park::requeue(&waiter.node.word, told, &word.head.state);
             }
         }
-        if n > 1 && word.is_free() {
-            // Somebody released a plain Lock under its holder's feet: nobody else would wake those moved.
-            park::wake(&word.head.state, 1);
+        if n > 1 && !under.mine(me) {
+            // Somebody released a plain Lock under its holder's feet: a release may have missed those moved.
+            word.look_again();
         }
         Ok(())
     }
@@ -281,7 +293,8 @@ impl Live<Condition> {
     fn notify_one(self, word: Word, woken: bool) -> Option<(&'static Record, u32)> {
         let body = &self.slot.body;
         body.guard.enter();
-        let first = body.first.load(Relaxed);
+        // A waiter keeps the condition alive; without one the slot may be another condition's by now.
+        let first = self.bits().map_or(null_mut(), |_| body.first.load(Relaxed));
         let notified = (!first.is_null()).then(|| {
             let waiter = record_of(first);
             self.unlink(waiter);
@@ -304,7 +317,7 @@ impl Live<Condition> {
             _ if close() => under.disown(),
             _ => return self.bits().and(Err(Error::Busy)),
         }
-        Condition::table().recycle(self, Some(me.cache()));
+        super::recycle(self, me);
         Ok(())
     }
 

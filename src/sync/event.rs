@@ -49,8 +49,17 @@ impl Live<Event> {
         Ok(self.bits()? & SET != 0)
     }
 
-    /// Sets the flag and wakes all who wait; async-signal-safe.
+    /// Sets the flag, if nobody waits and nobody interferes.
     #[inline(always)]
+    pub(crate) fn set_quick(self) -> bool {
+        // The last round before the count begins again is left to the long way.
+        self.state().is_some_and(|state| {
+            let usual = state as u32 & (SET | WAITING) == 0 && state as u32 & ROUNDS != ROUNDS;
+            usual && self.advance(state, state + (ROUND | SET) as u64)
+        })
+    }
+
+    /// Sets the flag and wakes all who wait; async-signal-safe.
     pub(crate) fn set(self) -> Result {
         loop {
             let bits = self.bits()?;
@@ -68,8 +77,13 @@ impl Live<Event> {
         }
     }
 
-    /// Clears the flag.
+    /// Clears the flag, if nobody interferes.
     #[inline(always)]
+    pub(crate) fn clear_quick(self) -> bool {
+        self.state().is_some_and(|state| state as u32 & SET == 0 || self.advance(state, state - SET as u64))
+    }
+
+    /// Clears the flag.
     pub(crate) fn clear(self) -> Result {
         loop {
             let bits = self.bits()?;
@@ -80,13 +94,10 @@ impl Live<Event> {
     }
 
     /// Waits for a set as long as `timeout` says.
-    #[inline(always)]
     pub(crate) fn wait(self, me: impl FnOnce() -> Result<Me>, timeout: Timeout) -> Result {
         if self.is_set()? { Ok(()) } else { self.wait_slow(me()?, timeout) }
     }
 
-    #[cold]
-    #[inline(never)]
     fn wait_slow(self, me: Me, timeout: Timeout) -> Result {
         if timeout.is_zero() {
             return Err(Error::Timeout);
@@ -140,7 +151,7 @@ impl Live<Event> {
                     // One who counted itself in just now finds the end of this life.
                     park::wake(&self.slot.head.state, u32::MAX);
                 }
-                Event::table().recycle(self, Some(me.cache()));
+                super::recycle(self, me);
                 return Ok(());
             }
         }

@@ -35,16 +35,26 @@ impl Live<Lock> {
         Word { head: &self.slot.head, id: self.id, owned: Owned::ByAnyone }
     }
 
-    /// Takes the lock, waiting for it as long as `timeout` says.
+    /// Takes the lock if it is free and nobody waits.
     #[inline(always)]
+    pub(crate) fn acquire_quick(self, me: Me) -> bool {
+        self.word().try_fast(me)
+    }
+
+    /// Takes the lock, waiting for it as long as `timeout` says.
     pub(crate) fn acquire(self, me: Me, timeout: Timeout) -> Result {
-        if self.word().try_fast(me) { Ok(()) } else { self.word().acquire_slow(me, timeout) }
+        if self.acquire_quick(me) { Ok(()) } else { self.word().acquire_slow(me, timeout) }
+    }
+
+    /// Gives the lock back if nobody waits.
+    #[inline(always)]
+    pub(crate) fn release_quick(self, me: Me) -> bool {
+        self.word().release_fast(me)
     }
 
     /// Gives the lock back, whoever took it.
-    #[inline(always)]
     pub(crate) fn release(self, me: Me) -> Result {
-        if self.word().release_fast(me) { Ok(()) } else { self.word().release_slow(me) }
+        if self.release_quick(me) { Ok(()) } else { self.word().release_slow(me) }
     }
 
     /// Whether somebody holds it.
@@ -68,7 +78,7 @@ pub(super) fn close<T: Object>(object: Live<T>, me: Me, may: impl FnOnce() -> bo
         }
     }
     if may() && T::table().close(object, LOCKED | CLOSING) {
-        T::table().recycle(object, Some(me.cache()));
+        super::recycle(object, me);
         return Ok(());
     }
     // Nobody counts itself in while it is closing, so the bits are still these two.

@@ -116,6 +116,14 @@ mod by_id {
     }
 }
 
+/// Gives back the slot of an object that has ended.
+#[cfg(not(loom))]
+fn recycle<T: crate::slot::Object>(object: crate::slot::Live<T>, me: crate::park::Me) {
+    if let Some((kind, index)) = T::table().recycle(object, Some(me.cache())) {
+        push_free(kind, index);
+    }
+}
+
 #[cfg(not(loom))]
 pub(crate) use by_id::{awaited_owner, forget_waiters, look_again, push_free, sign_for};
 

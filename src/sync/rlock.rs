@@ -47,31 +47,32 @@ impl Live<RLock> {
             && lives(self.slot.head.state.load(Relaxed), self.generation())
     }
 
-    /// Takes the lock, once more if the caller owns it already.
+    /// Takes the lock if it is the caller's already, or free with nobody waiting.
     #[inline(always)]
-    pub(crate) fn acquire(self, me: Me, timeout: Timeout) -> Result {
+    pub(crate) fn acquire_quick(self, me: Me) -> bool {
         if self.mine(me) {
-            return self.deeper();
+            let depth = self.slot.body.depth.load(Relaxed);
+            if depth + 1 >= DEEPEST {
+                return false;
+            }
+            self.slot.body.depth.store(depth + 1, Relaxed);
+            return true;
         }
-        if self.word().try_fast(me) {
+        let taken = self.word().try_fast(me);
+        if taken {
             me.hold();
+        }
+        taken
+    }
+
+    /// Takes the lock, once more if the caller owns it already.
+    pub(crate) fn acquire(self, me: Me, timeout: Timeout) -> Result {
+        if self.acquire_quick(me) {
             return Ok(());
         }
-        self.acquire_slow(me, timeout)
-    }
-
-    #[inline(always)]
-    fn deeper(self) -> Result {
-        let depth = self.slot.body.depth.load(Relaxed);
-        if depth + 1 >= DEEPEST {
+        if self.mine(me) {
             return Err(Error::Overflow);
         }
-        self.slot.body.depth.store(depth + 1, Relaxed);
-        Ok(())
-    }
-
-    #[cold]
-    fn acquire_slow(self, me: Me, timeout: Timeout) -> Result {
         let taken = self.word().acquire_slow(me, timeout);
         self.taken(me, taken)
     }
@@ -85,30 +86,40 @@ impl Live<RLock> {
         taken
     }
 
-    /// Gives one level back, and the lock with the last.
+    /// Gives one level back; the lock only if nobody waits.
     #[inline(always)]
-    pub(crate) fn release(self, me: Me) -> Result {
+    pub(crate) fn release_quick(self, me: Me) -> bool {
         if !self.mine(me) {
-            return Err(self.not_mine());
+            return false;
         }
         let depth = self.slot.body.depth.load(Relaxed);
         if depth > 0 {
             self.slot.body.depth.store(depth - 1, Relaxed);
+            return true;
+        }
+        let released = self.word().release_fast(me);
+        if released {
+            me.unhold();
+        } else {
+            // Somebody waits: the lock is still the caller's, and is signed again.
+            self.slot.head.owner.store(me.id(), Relaxed);
+        }
+        released
+    }
+
+    /// Gives one level back, and the lock with the last.
+    pub(crate) fn release(self, me: Me) -> Result {
+        if self.release_quick(me) {
             return Ok(());
         }
-        self.release_wholly(me)
+        self.bits()?;
+        if self.mine(me) { self.release_wholly(me) } else { Err(Error::NotOwner) }
     }
 
     /// Gives the lock back at depth one.
-    #[inline(always)]
     pub(super) fn release_wholly(self, me: Me) -> Result {
         me.unhold();
         if self.word().release_fast(me) { Ok(()) } else { self.word().release_slow(me) }
-    }
-
-    #[cold]
-    fn not_mine(self) -> Error {
-        self.bits().map_or_else(|stale| stale, |_| Error::NotOwner)
     }
 
     /// Whether somebody holds it.

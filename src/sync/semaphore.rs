@@ -47,14 +47,18 @@ pub(crate) fn create(me: Me, value: i64, bounded: bool) -> Result<u64> {
 }
 
 impl Live<Semaphore> {
-    /// Takes a permit, waiting for one as long as `timeout` says.
+    /// Takes a permit if there is one and nobody interferes.
     #[inline(always)]
+    pub(crate) fn acquire_quick(self) -> bool {
+        self.state().is_some_and(|state| state as u32 & PERMITS > 0 && self.advance(state, state - 1))
+    }
+
+    /// Takes a permit, waiting for one as long as `timeout` says.
     pub(crate) fn acquire(self, me: impl FnOnce() -> Result<Me>, timeout: Timeout) -> Result {
         if self.take()? { Ok(()) } else { self.acquire_slow(me()?, timeout) }
     }
 
     /// Takes a permit if there is one.
-    #[inline(always)]
     fn take(self) -> Result<bool> {
         loop {
             let bits = self.bits()?;
@@ -67,8 +71,6 @@ impl Live<Semaphore> {
         }
     }
 
-    #[cold]
-    #[inline(never)]
     fn acquire_slow(self, me: Me, timeout: Timeout) -> Result {
         if timeout.is_zero() {
             return Err(Error::Timeout);
@@ -123,8 +125,16 @@ impl Live<Semaphore> {
         }
     }
 
-    /// Gives back `n` permits, all or none; async-signal-safe.
+    /// Gives back `n` permits, if there is room, nobody waits and nobody interferes.
     #[inline(always)]
+    pub(crate) fn release_quick(self, n: i64) -> bool {
+        self.state().is_some_and(|state| {
+            let room = self.slot.body.bound.load(Relaxed) as i64 - (state as u32 & PERMITS) as i64;
+            state as u32 & WAITING == 0 && n > 0 && n <= room && self.advance(state, state + n as u64)
+        })
+    }
+
+    /// Gives back `n` permits, all or none; async-signal-safe.
     pub(crate) fn release(self, n: i64) -> Result {
         if n < 1 {
             self.bits()?;
@@ -163,7 +173,7 @@ impl Live<Semaphore> {
                     // One who counted itself in just now finds the end of this life.
                     park::wake(&self.slot.head.state, u32::MAX);
                 }
-                Semaphore::table().recycle(self, Some(me.cache()));
+                super::recycle(self, me);
                 return Ok(());
             }
         }

@@ -273,11 +273,6 @@ impl Word {
         }
     }
 
-    /// Whether nobody holds it, whatever else its bits say.
-    pub(crate) fn is_free(self) -> bool {
-        self.bits().is_ok_and(|bits| bits & LOCKED == 0)
-    }
-
     /// In a forked child, whose only thread calls this: nobody waits any more.
     pub(crate) fn forget_waiters(self) {
         if let Ok(bits) = self.bits() {

@@ -123,6 +123,9 @@ impl Handle {
         let text = Text::copy(name)?;
         let control = control(self.id)?;
         let _old = registry::shared(self, |shared| {
+            if self.bits()? & LOST != 0 {
+                return Err(Error::Forked);
+            }
             let old = core::mem::replace(&mut shared.name, text);
             let native = control.native.load(Acquire);
             if self.is_alive()? && native != 0 {
@@ -135,7 +138,8 @@ impl Handle {
 
     /// Makes it a daemon or not; only before the start.
     pub(crate) fn set_daemon(self, daemon: bool) -> Result {
-        self.update(|bits| match bits & STARTED {
+        self.update(|bits| match bits & (STARTED | LOST) {
+            bits if bits & LOST != 0 => Err(Error::Forked),
             0 => Ok(if daemon { bits | DAEMON } else { bits & !DAEMON }),
             _ => Err(Error::Started),
         })?;

@@ -22,7 +22,8 @@ pub(crate) fn me() -> Result<Me> {
     register(record)
 }
 
-/// The running thread if it is known; for those who must not allocate.
+/// The running thread if it is known; for those who must not allocate, or not call anything.
+#[inline(always)]
 pub(crate) fn known() -> Option<Me> {
     let record = tls::record();
     // SAFETY: as in `me`.

@@ -132,7 +132,6 @@ fn next_to_wait_for(me: Me, given_up: &[u64]) -> Option<Handle> {
 }
 
 extern "C" fn at_process_exit() {
-    let Ok(me) = current::me() else { return };
     // From here on nothing more comes of the main thread: who joins it goes on.
     if let Ok(main) = registry::main() {
         let before = main.update(|bits| Ok(bits | ENDED));
@@ -140,5 +139,9 @@ extern "C" fn at_process_exit() {
             park::wake(&main.slot.head.state, u32::MAX);
         }
     }
-    let _ = shutdown(me, Timeout::FOREVER);
+    match current::me() {
+        Ok(me) => drop(shutdown(me, Timeout::FOREVER)),
+        // The process ends because its last thread has: there is nobody to wait for.
+        Err(_) => run_callbacks(),
+    }
 }

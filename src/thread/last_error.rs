@@ -14,6 +14,16 @@ use core::ptr::null;
 /// Bytes of a thread's name that the story shows.
 const NAME_SHOWN: usize = 128;
 
+/// Keeps what there will be to tell of a call that fails now: plain words, fit for signal handlers.
+pub(crate) fn note(call: &'static str, object: u64, cause: Error) {
+    tls::with(|block| {
+        block.call.set(call.as_ptr());
+        block.length.set(call.len() as u32);
+        block.cause.set(cause as u32);
+        block.object.set(object);
+    });
+}
+
 /// The story, good until the next call of this thread that fails; "" when none has failed.
 ///
 /// `Err` is the cause alone: there is no memory for more.

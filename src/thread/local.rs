@@ -56,16 +56,20 @@ fn entries(record: &Record) -> &[Entry] {
 }
 
 /// The value of `local` for the calling thread; NULL when it set none.
-#[inline(always)]
 pub(crate) fn get(me: Me, local: u64) -> Result<*mut c_void> {
-    let entry = entries(me.record()).get(index_of(local) as usize);
-    match entry {
-        // Destroying a local empties this place, so a number that still stands here is alive.
-        Some(entry) if entry.local.load(Relaxed) == local && kind_of(local) == kind::LOCAL => {
-            Ok(entry.value.load(Relaxed))
-        }
-        _ => find::<Local>(local)?.bits().map(|_| null_mut()),
+    match get_quick(me, local) {
+        Some(value) => Ok(value),
+        None => find::<Local>(local)?.bits().map(|_| null_mut()),
     }
+}
+
+/// The value that the calling thread has set, if it has.
+#[inline(always)]
+pub(crate) fn get_quick(me: Me, local: u64) -> Option<*mut c_void> {
+    let entry = entries(me.record()).get(index_of(local) as usize)?;
+    // Destroying a local empties its place here, so a number that still stands here is alive.
+    let mine = entry.local.load(Relaxed) == local && kind_of(local) == kind::LOCAL;
+    mine.then(|| entry.value.load(Relaxed))
 }
 
 /// Sets the value of `local` for the calling thread; the old one is not destroyed.
@@ -162,7 +166,7 @@ pub(crate) fn destroy(local: Live<Local>) -> Result {
             destroy_value(taken);
         }
     }
-    Local::table().recycle(local, None);
+    let _ = Local::table().recycle(local, None);
     Ok(())
 }
 

@@ -30,7 +30,7 @@ pub(crate) mod registry;
 pub(crate) mod start;
 pub(crate) mod text;
 
-pub(crate) use current::me;
+pub(crate) use current::{known, me};
 
 use crate::atomic::{AtomicU64, Ordering::*};
 use crate::error::{Error, Result};

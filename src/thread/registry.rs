@@ -41,14 +41,14 @@ pub(crate) fn shared<R>(thread: Handle, work: impl FnOnce(&mut Shared) -> Result
     })
 }
 
-/// Makes a thread that nobody has started; without a name it becomes `prefix-N`.
+/// Makes a thread that nobody has started; without a name, or with an empty one, it becomes `prefix-N`.
 pub(super) fn create(
     bits: u32,
     prefix: &str,
     name: Option<&str>,
     fill: impl FnOnce(&mut Shared) -> Result,
 ) -> Result<Handle> {
-    let text = match name {
+    let text = match name.filter(|name| !name.is_empty()) {
         Some(name) => Text::copy(name)?,
         None => {
             let mut line = Line::<32>::new();
@@ -101,7 +101,7 @@ pub(super) fn forget(thread: Handle) {
         crate::park::wake(&thread.slot.head.state, u32::MAX);
     }
     if bits & LOST == 0 {
-        Thread::table().recycle(thread, None);
+        let _ = Thread::table().recycle(thread, None);
     }
 }
 
@@ -111,6 +111,8 @@ pub(crate) fn main() -> Result<Handle> {
     if known != 0 {
         return find(known);
     }
+    // A fork from now on has something to put right.
+    super::end::prepare()?;
     let made = create(STARTED | FOREIGN, "", Some("MainThread"), |_| Ok(()))?;
     match MAIN.compare_exchange(0, made.id, AcqRel, Acquire) {
         Ok(_) => {

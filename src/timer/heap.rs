@@ -30,8 +30,9 @@ impl Heap {
         self.entries.first().copied()
     }
 
-    pub(super) fn push(&mut self, entry: Entry) -> Result {
-        self.entries.try_reserve(1).map_err(|_| Error::NoMemory)?;
+    /// Puts an entry in, leaving room for so many others.
+    pub(super) fn push(&mut self, entry: Entry, others: usize) -> Result {
+        self.entries.try_reserve(1 + others).map_err(|_| Error::NoMemory)?;
         self.entries.push(entry);
         self.rise(self.entries.len() - 1);
         Ok(())
@@ -100,7 +101,7 @@ mod tests {
         for _ in 0..2000 {
             x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let deadline = Deadline::at((x >> 33) as i64);
-            heap.push(Entry { deadline, timer: 0 }).unwrap();
+            heap.push(Entry { deadline, timer: 0 }, 0).unwrap();
             if x.is_multiple_of(7) {
                 let place = (x >> 40) as usize % heap.entries.len();
                 let expected = heap.entries[place].deadline;

@@ -83,7 +83,6 @@ pub(crate) fn create(
         body.callback.store(callback as *mut (), Relaxed);
         body.arg.store(arg, Relaxed);
         body.destructor.store(destructor.map_or(null_mut(), |call| call as *mut ()), Relaxed);
-        body.epoch.store(service::epoch(), Relaxed);
     };
     Ok(Timer::table().create(None, 0, fill)?.id)
 }
@@ -104,7 +103,9 @@ pub(crate) fn start(id: u64) -> Result {
     }
     timer.slot.body.epoch.store(service::epoch(), Relaxed);
     let deadline = Deadline::after(now, timer.slot.body.interval.load(Relaxed));
-    service.heap.push(Entry { deadline, timer: id })?;
+    // The periodic ones that run just now keep their room: they come back.
+    let running = service.running as usize;
+    service.heap.push(Entry { deadline, timer: id }, running)?;
     set(timer, PENDING);
     let first = service.heap.first().is_some_and(|first| first.timer == id);
     let led = service.is_led();
@@ -139,7 +140,12 @@ pub(crate) fn cancel(id: u64) -> Result {
 /// Cancels under the guard; says what is left to destroy.
 fn withdraw(service: &mut Service, timer: Live<Timer>, bits: u32) -> Remains {
     let body = &timer.slot.body;
-    if body.epoch.load(Relaxed) != service::epoch() || bits & (CANCELLED | FIRED) != 0 {
+    if bits & (CANCELLED | FIRED) != 0 {
+        return Remains(None, null_mut());
+    }
+    if bits & (PENDING | RUNNING) != 0 && body.epoch.load(Relaxed) != service::epoch() {
+        // The parent process runs it, and destroys the argument.
+        set(timer, CANCELLED);
         return Remains(None, null_mut());
     }
     if bits & RUNNING != 0 {
@@ -189,13 +195,11 @@ pub(crate) fn join(me: Me, id: u64, timeout: Timeout) -> Result {
     let mut wait = None;
     let mut woken = Woken::LookAgain;
     loop {
-        if timer.slot.body.epoch.load(Relaxed) != service::epoch() {
-            return Err(Error::Forked);
-        }
         match bits & (PENDING | RUNNING | CANCELLED | FIRED) {
             CANCELLED => return Err(Error::Cancelled),
             FIRED => return Ok(()),
             0 => return Err(Error::NotStarted),
+            _ if timer.slot.body.epoch.load(Relaxed) != service::epoch() => return Err(Error::Forked),
             _ if timeout.is_zero() || woken == Woken::TimedOut => return Err(Error::Timeout),
             _ => {}
         }
@@ -228,7 +232,7 @@ pub(crate) fn destroy(id: u64) -> Result {
     }
     // Whoever runs it takes care of the argument and the slot, since it finds the handle dead.
     if !running {
-        Timer::table().recycle(timer, None);
+        let _ = Timer::table().recycle(timer, None);
     }
     drop(service);
     remains.destroy();

@@ -6,7 +6,7 @@
 //! nothing to do for a while ends, the leader too when no timer is pending.
 
 use super::heap::{Entry, Heap};
-use super::{CANCELLED, FIRED, PENDING, RUNNING, Remains, Timer, remains_of, set};
+use super::{CANCELLED, FIRED, PENDING, RUNNING, Timer, remains_of, set};
 use crate::atomic::{AtomicU32, AtomicU64, Ordering::*};
 use crate::error::Result;
 use crate::frame::Callback;
@@ -27,10 +27,12 @@ pub(super) struct Service {
     summoned: u32,
     /// All of the service's threads.
     threads: u32,
+    /// Timers whose callbacks run.
+    pub(super) running: u32,
 }
 
 pub(super) static SERVICE: Guarded<Service> =
-    Guarded::new(Service { heap: Heap::new(), led: false, idle: 0, summoned: 0, threads: 0 });
+    Guarded::new(Service { heap: Heap::new(), led: false, idle: 0, summoned: 0, threads: 0, running: 0 });
 
 /// The leader sleeps on this; it changes when the earliest deadline does.
 static EARLIEST: AtomicU64 = AtomicU64::new(0);
@@ -85,7 +87,8 @@ fn after_fork(child: bool, held: bool) {
     raw.reset();
     let mut service = SERVICE.lock();
     service.heap.clear();
-    (service.led, service.idle, service.summoned, service.threads) = (false, 0, 0, 0);
+    (service.led, service.idle, service.summoned) = (false, 0, 0);
+    (service.threads, service.running) = (0, 0);
     EPOCH.fetch_add(1, Relaxed);
 }
 
@@ -149,6 +152,7 @@ fn lead(me: Me) -> Option<Due> {
             let Ok(timer) = find::<Timer>(timer) else { continue };
             set(timer, RUNNING);
             service.led = false;
+            service.running += 1;
             let more = service.heap.first().is_some();
             drop(service);
             if more {
@@ -236,36 +240,29 @@ fn finished(Due { timer, deadline }: Due) -> bool {
     }
     let period = body.period.load(Relaxed);
     let mut service = SERVICE.lock();
-    let mut remains = Remains(None, core::ptr::null_mut());
-    match timer.bits() {
-        Err(_) => {
-            remains = remains_of(timer);
-            Timer::table().recycle(timer, None);
+    service.running -= 1;
+    let others = service.running as usize;
+    let goes_on = period > 0 && timer.bits().is_ok_and(|bits| bits & CANCELLED == 0);
+    let entry = Entry { deadline: next_after(deadline, period.max(1)), timer: timer.id };
+    if goes_on && service.heap.push(entry, others).is_ok() {
+        set(timer, PENDING);
+        let tell = service.led && service.heap.first().is_some_and(|first| first.timer == timer.id);
+        drop(service);
+        if tell {
+            tell_leader();
         }
-        Ok(bits) if bits & CANCELLED != 0 => {
-            set(timer, CANCELLED);
-            remains = remains_of(timer);
-        }
-        Ok(_) if period > 0 => {
-            let deadline = next_after(deadline, period);
-            if service.heap.push(Entry { deadline, timer: timer.id }).is_ok() {
-                set(timer, PENDING);
-            } else {
-                set(timer, CANCELLED);
-                remains = remains_of(timer);
-            }
-        }
-        Ok(_) => {
-            set(timer, FIRED);
-            remains = remains_of(timer);
-        }
+        return true;
     }
-    let tell = service.led && service.heap.first().is_some_and(|first| first.timer == timer.id);
     drop(service);
-    if tell {
-        tell_leader();
+    // Still running, to everybody else: who joins finds the argument destroyed.
+    remains_of(timer).destroy();
+    let _service = SERVICE.lock();
+    match timer.bits() {
+        Ok(bits) if bits & CANCELLED != 0 => set(timer, CANCELLED),
+        Ok(_) => set(timer, FIRED),
+        // Its handle was given up meanwhile.
+        Err(_) => drop(Timer::table().recycle(timer, None)),
     }
-    remains.destroy();
     true
 }
 

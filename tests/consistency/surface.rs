@@ -4,21 +4,20 @@ use crate::rust_text::{Exported, closing, exported};
 use crate::{c_text, expect_none, files, read};
 
 /// Columns of the header, as in cbindgen.toml.
-const WIDTH: usize = 120;
+const WIDTH: usize = 110;
 
 /// What the body of an exported function may be, by what the function returns.
 fn bodies(returns: &str) -> &'static [&'static str] {
     match returns {
         "threading_status" => &["call(", "call_unwind("],
         "i32" => &["ask("],
-        "i64" => &["count(", "counted("],
+        "i64" => &["count(", "boundary::count("],
         _ => &[],
     }
 }
 
 /// Functions, apart from every `destroy`, that Python has no public counterpart of; all others name theirs.
 const WITHOUT_PYTHON: &[&str] = &[
-    "threading_fail",
     "threading_last_error",
     "threading_last_failure",
     "threading_local_get",
@@ -27,13 +26,8 @@ const WITHOUT_PYTHON: &[&str] = &[
     "threading_rlock_recursion_count",
     "threading_seconds",
     "threading_semaphore_value",
-    "threading_shutdown",
     "threading_status_message",
     "threading_status_name",
-    "threading_thread_failure",
-    "threading_thread_priority",
-    "threading_thread_result",
-    "threading_thread_set_priority",
     "threading_until",
     "threading_version",
 ];

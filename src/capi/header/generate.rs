@@ -10,7 +10,7 @@ use std::{env, fs};
 
 const COMMITTED: &str = "include/threading.h";
 const PARTS: &str = "src/capi/header";
-const WIDTH: usize = 120;
+const WIDTH: usize = 110;
 
 /// A section of the header: its title, the files it is made of, and the function to look at first.
 struct Section {

@@ -50,10 +50,11 @@ ctest := $(or $(shell command -v ctest),$(cmake_dir)/ctest)
 
 $(cmake_dir)/cmake:
 	rm -rf build/venv
-	if python3 -m venv build/venv && build/venv/bin/pip install --quiet cmake==$(cmake_version); then exit; fi
-	echo "no CMake by pip; trying the system's package" >&2
-	mkdir -p $(cmake_dir)
-	apt-get update && apt-get install -y --no-install-recommends cmake
+	if python3 -m venv build/venv && build/venv/bin/pip install --quiet cmake==$(cmake_version); then exit; fi; \
+	echo "no CMake by pip; trying the system's package" >&2; \
+	apt-get update; \
+	apt-get install -y --no-install-recommends cmake; \
+	mkdir -p $(cmake_dir); \
 	ln -sf "$$(command -v cmake)" "$$(command -v ctest)" $(cmake_dir)
 
 .PHONY: install

@@ -119,6 +119,13 @@ static inline int child_exec(const char *scenario, char *output, size_t size) {
   return child_end(child, from, output, size);
 }
 
+// For forks and signal handlers, about which the portable backend promises nothing.
+static inline void skip_on_the_portable_backend(void) {
+#ifdef THREADING_PORTABLE_PARK
+  SKIP("not promised by the portable backend");
+#endif
+}
+
 // For what the system refuses: gives up every privilege of root, for this process and for good.
 static inline void child_drop_privileges(void) {
   const struct rlimit none = { 0, 0 };

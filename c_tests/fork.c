@@ -28,7 +28,10 @@ static void make_world(void) {
   OK(threading_barrier_create(9, NULL, NULL, THREADING_FOREVER, &all.barrier));
 }
 
-static void in_child(void (*body)(void *)) { EQ(child_fork(body, NULL, NULL, 0), 0); }
+static void in_child(void (*body)(void *)) {
+  skip_on_the_portable_backend();
+  EQ(child_fork(body, NULL, NULL, 0), 0);
+}
 
 static void start_waiters(threading_target target) {
   for (int i = 0; i < 8; i++) all.threads[i] = spawn_thread(target, NULL);
@@ -166,6 +169,7 @@ static void *fork_and_return(void *arg) {
 }
 
 TEST(a_forking_thread_may_return_in_the_child) {
+  skip_on_the_portable_backend();
   finish_thread(spawn_thread(fork_and_return, NULL));
   EQ(child_end(returning_child, returning_output, NULL, 0), 0);
 }
@@ -202,6 +206,7 @@ static void exit_child(void *arg) {
 }
 
 TEST(fault_E15_exit_in_the_child_waits_for_no_vanished_thread) {
+  skip_on_the_portable_backend();
   const threading_thread thread = start_holder(stay);
   EQ(child_fork(exit_child, NULL, NULL, 0), 3);
   finish_holder(thread);

@@ -78,6 +78,7 @@ static void live_in_child(void *arg) {
 
 static void hammer_while(void (*forks)(void)) {
   threading_thread threads[4];
+  skip_on_the_portable_backend();
   make_world();
   for (int i = 0; i < 4; i++) threads[i] = spawn_thread(hammer, NULL);
   forks();

@@ -19,7 +19,7 @@ pub struct threading_lock {
 /// Makes an unlocked lock.
 ///
 /// \param out  where the lock is written
-/// \returns #THREADING_OK; #THREADING_E_NO_MEMORY
+/// \returns #THREADING_OK; #THREADING_E_NO_MEMORY; #THREADING_E_INVALID when `out` is NULL
 /// \threadsafety any thread, but no signal handler
 /// \since 0.1.0
 /// \sa Python `threading.Lock`
@@ -31,8 +31,8 @@ pub extern "C" fn threading_lock_create(out: Option<&mut MaybeUninit<threading_l
 /// Ends `lock`; from then on its handle names nothing.
 ///
 /// \param lock  the lock
-/// \returns #THREADING_OK; #THREADING_E_BUSY when it is locked, waited for or under a living condition: then nothing
-///          has changed
+/// \returns #THREADING_OK; #THREADING_E_BUSY when it is locked, waited for or under a living condition: then
+///          nothing has changed
 /// \threadsafety any thread, but no signal handler
 /// \since 0.1.0
 #[unsafe(no_mangle)]
@@ -47,8 +47,8 @@ pub extern "C" fn threading_lock_destroy(lock: threading_lock) -> threading_stat
 ///
 /// \param lock        the lock
 /// \param timeout_ns  longest wait in nanoseconds: 0 tries once, #THREADING_FOREVER has no limit
-/// \returns #THREADING_OK; #THREADING_TIMEOUT when the time ran out, then nothing has changed; #THREADING_E_INVALID
-///          when `timeout_ns` is below -1
+/// \returns #THREADING_OK; #THREADING_TIMEOUT when the time ran out, then nothing has changed;
+///          #THREADING_E_INVALID when `timeout_ns` is below -1
 /// \threadsafety any thread, but no signal handler
 /// \since 0.1.0
 /// \sa Python `threading.Lock.acquire`

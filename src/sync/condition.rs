@@ -105,7 +105,8 @@ impl Under {
     #[inline(always)]
     pub(crate) fn mine(self, me: Me) -> bool {
         match self {
-            Under::Lock(lock) => lock.slot.head.owner.load(Relaxed) == me.id() && lock.locked() == Ok(true),
+            // In this order: a release wipes the owner before it frees the word.
+            Under::Lock(lock) => lock.locked() == Ok(true) && lock.slot.head.owner.load(Relaxed) == me.id(),
             Under::RLock(lock) => lock.mine(me),
         }
     }

@@ -14,6 +14,9 @@ pub(crate) struct Block {
     pub(crate) cause: Cell<u32>,
     pub(crate) object: Cell<u64>,
     pub(crate) errno: Cell<u64>,
+    /// How many calls have failed, and how many had when the story of the last was told.
+    pub(crate) failures: Cell<u32>,
+    pub(crate) told: Cell<u32>,
 }
 
 /// On x86-64 Linux the block is of the initial-exec model, which Rust cannot ask for in the language:
@@ -82,6 +85,8 @@ mod place {
                 cause: Cell::new(0),
                 object: Cell::new(0),
                 errno: Cell::new(0),
+                failures: Cell::new(0),
+                told: Cell::new(0),
             }
         };
     }

@@ -9,36 +9,82 @@ use crate::slot::{kind, kind_of};
 use crate::sys::{self, tls};
 use core::ffi::c_char;
 use core::fmt::Write;
-use core::ptr::null;
+use core::slice;
+use core::sync::atomic::{Ordering::SeqCst, compiler_fence};
 
 /// Bytes of a thread's name that the story shows.
 const NAME_SHOWN: usize = 128;
 
-/// Keeps what there will be to tell of a call that fails now: plain words, fit for signal handlers.
-pub(crate) fn note(call: &'static str, object: u64, cause: Error) {
+/// Keeps that this thread's call `name` has failed.
+///
+/// A signal handler that comes in between may fail too: then all is written once more, so that no words of two
+/// failures stand together.
+pub(crate) fn note(name: &'static str, object: u64, cause: Error) {
     tls::with(|block| {
-        block.call.set(call.as_ptr());
-        block.length.set(call.len() as u32);
-        block.cause.set(cause as u32);
-        block.object.set(object);
+        loop {
+            let number = block.failures.get().wrapping_add(1);
+            block.failures.set(number);
+            compiler_fence(SeqCst);
+            block.call.set(name.as_ptr());
+            block.length.set(name.len() as u32);
+            block.object.set(object);
+            block.cause.set(cause as u32);
+            compiler_fence(SeqCst);
+            if block.failures.get() == number {
+                return;
+            }
+        }
     });
+}
+
+/// A failure as `note` kept it.
+struct Failed {
+    number: u32,
+    call: &'static str,
+    object: u64,
+    cause: Error,
+    errno: i32,
+}
+
+/// This thread's last failed call, if its story has not been told.
+fn untold() -> Option<Failed> {
+    tls::with(|block| {
+        loop {
+            let number = block.failures.get();
+            compiler_fence(SeqCst);
+            let (call, length) = (block.call.get(), block.length.get() as usize);
+            let (object, cause) = (block.object.get(), block.cause.get() as u8);
+            let errno = block.errno.get() as i32;
+            compiler_fence(SeqCst);
+            if block.failures.get() != number {
+                continue;
+            }
+            if block.told.get() == number {
+                return None;
+            }
+            // SAFETY: there was a failure, and no other one came between the words of it:
+            // - pointer and length are those of a `&'static str`;
+            // - the cause was an `Error`.
+            let (call, cause) = unsafe {
+                let call = core::str::from_utf8_unchecked(slice::from_raw_parts(call, length));
+                (call, core::mem::transmute::<u8, Error>(cause))
+            };
+            return Some(Failed { number, call, object, cause, errno });
+        }
+    })
 }
 
 /// The story, good until the next call of this thread that fails; "" when none has failed.
 ///
 /// `Err` is the cause alone: there is no memory for more.
 pub(crate) fn text() -> Result<*const c_char, Error> {
-    let failed = tls::with(|block| !block.call.get().is_null());
-    if !failed {
-        return Ok(told());
-    }
-    let (line, cause) = tls::with(|block| (compose(block), cause(block)));
-    let own = current::me().and_then(current::own).map_err(|_| cause)?;
-    let text = Text::copy(line.as_str()).map_err(|_| cause)?;
+    let Some(failed) = untold() else { return Ok(told()) };
+    let own = current::me().and_then(current::own).map_err(|_| failed.cause)?;
+    let text = Text::copy(compose(&failed).as_str()).map_err(|_| failed.cause)?;
     // SAFETY: belongs to the calling thread, which refers to it nowhere else.
     unsafe { *own.own.error_text.get() = text };
-    // From here on the story is told, and stays where it is until another call fails.
-    tls::with(|block| block.call.set(null()));
+    // From here on the text stays where it is until another call fails.
+    tls::with(|block| block.told.set(failed.number));
     Ok(told())
 }
 
@@ -51,28 +97,16 @@ fn told() -> *const c_char {
     }
 }
 
-fn cause(block: &tls::Block) -> Error {
-    // SAFETY: the word was stored from an `Error`, or is the zero of a new thread, which is one too.
-    unsafe { core::mem::transmute(block.cause.get() as u8) }
-}
-
-fn compose(block: &tls::Block) -> Line<512> {
+fn compose(failed: &Failed) -> Line<512> {
     let mut line = Line::new();
-    // SAFETY: pointer and length were stored from a `&'static str`.
-    let call = unsafe {
-        let bytes = core::slice::from_raw_parts(block.call.get(), block.length.get() as usize);
-        core::str::from_utf8_unchecked(bytes)
-    };
-    let _ = write!(line, "{call}: ");
-    if block.object.get() != 0 {
-        describe(block.object.get(), &mut line);
+    let _ = write!(line, "{}: ", failed.call);
+    if failed.object != 0 {
+        describe(failed.object, &mut line);
     }
-    let cause = cause(block);
-    let _ = line.write_str(cause.cause());
-    if cause == Error::System {
-        let number = block.errno.get() as i32;
+    let _ = line.write_str(failed.cause.cause());
+    if failed.cause == Error::System {
         let mut room = [0; 128];
-        let _ = write!(line, ": errno {number}, {}", sys::error_text(number, &mut room));
+        let _ = write!(line, ": errno {}, {}", failed.errno, sys::error_text(failed.errno, &mut room));
     }
     line
 }

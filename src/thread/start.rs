@@ -101,21 +101,41 @@ fn free_copy(copy: *mut u8, size: usize) {
     }
 }
 
+/// An argument that its thread does not need any more.
+pub(super) struct Argument {
+    destructor: Option<Callback>,
+    arg: *mut c_void,
+    copy: *mut u8,
+    size: usize,
+}
+
+/// Takes the argument of `id` away, if that has not been done.
+pub(super) fn take_argument(id: u64) -> Option<Argument> {
+    let thread = thread(id).ok()?;
+    let taken = registry::shared(thread, |shared| {
+        let copy = core::mem::replace(&mut shared.copy, null_mut());
+        let (destructor, arg, size) = (shared.arg_destructor.take(), shared.arg, shared.copy_size);
+        Ok(Argument { destructor, arg, copy, size })
+    });
+    taken.ok()
+}
+
+impl Argument {
+    /// Destroys it and frees the copy; runs user code.
+    pub(super) fn finish(self) {
+        if let Some(destructor) = self.destructor {
+            // SAFETY: its giver promised that it may be called with `arg`, once.
+            unsafe { frame::call(destructor, self.arg, NOTHING) };
+        }
+        free_copy(self.copy, self.size);
+    }
+}
+
 /// Destroys and frees the argument of `id`, if that has not been done; runs user code.
 pub(super) fn finish_argument(id: u64) {
-    let taken = thread(id).and_then(|thread| {
-        registry::shared(thread, |shared| {
-            let taken = (shared.arg_destructor.take(), shared.arg, shared.copy, shared.copy_size);
-            shared.copy = null_mut();
-            Ok(taken)
-        })
-    });
-    let Ok((destructor, arg, copy, size)) = taken else { return };
-    if let Some(destructor) = destructor {
-        // SAFETY: its giver promised that it may be called with `arg`, once.
-        unsafe { frame::call(destructor, arg, NOTHING) };
+    if let Some(argument) = take_argument(id) {
+        argument.finish();
     }
-    free_copy(copy, size);
 }
 
 /// Starts it: from then on it lives. If that fails it is as before, and may be tried again.
@@ -345,11 +365,13 @@ pub(crate) fn destroy(target: Handle) -> Result {
         }
         Ok(bits | GIVEN_UP)
     })?;
-    if before & STARTED == 0 {
-        finish_argument(target.id);
-    }
+    // First the thread, then the argument: its destructor may be left by force.
+    let argument = if before & STARTED == 0 { take_argument(target.id) } else { None };
     if before & (STARTED | ENDED) != STARTED {
         registry::forget(target);
+    }
+    if let Some(argument) = argument {
+        argument.finish();
     }
     Ok(())
 }

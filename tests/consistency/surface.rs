@@ -32,6 +32,9 @@ const WITHOUT_PYTHON: &[&str] = &[
     "threading_version",
 ];
 
+/// What tries the short way and falls back to one of those forms.
+const QUICK: &[&str] = &["quick(", "quick_put("];
+
 /// Functions that answer with a plain value and cannot fail, so that nothing is to be caught.
 const PLAIN: &[&str] = &["threading_seconds", "threading_now", "threading_until", "threading_timeout_max"];
 
@@ -108,9 +111,13 @@ fn is_one_expression(function: &Exported) -> bool {
     if openings.is_empty() || PLAIN.contains(&function.name.as_str()) {
         return !body.is_empty() && !body.trim_end_matches(';').contains(';');
     }
-    openings
-        .iter()
-        .any(|opening| body.strip_prefix(opening).is_some_and(|rest| rest[closing(rest)..].trim() == ")"))
+    let is_whole = |rest: &str| rest[closing(rest)..].trim() == ")";
+    // A short way that calls nothing may stand before the usual form.
+    if let Some(rest) = QUICK.iter().find_map(|opening| body.strip_prefix(opening)) {
+        let words = rest.split_whitespace().collect::<Vec<_>>().join(" ").replace("|| { ", "|| ");
+        return is_whole(rest) && openings.iter().any(|form| words.contains(&format!("| {form}")));
+    }
+    openings.iter().any(|opening| body.strip_prefix(opening).is_some_and(is_whole))
 }
 
 #[test]
@@ -128,6 +135,8 @@ fn bodies_of_two_statements_are_seen() {
     assert!(is_one("threading_status", "call(\"x\", 0, || {\n    a()?;\n    b()\n})"));
     assert!(is_one("i64", "// SAFETY: a fact.\nunsafe { count(\"x\", 0, || Ok(1)) }"));
     assert!(is_one("u32", "THREADING_VERSION"));
+    assert!(is_one("i32", "quick(\n    || a(),\n    || {\n        ask(\"x\", 0, || b())\n    },\n)"));
+    assert!(!is_one("i32", "quick(|| a(), || 1)"));
     assert!(!is_one("threading_status", "let x = 1;\ncall(\"x\", 0, || Ok(x))"));
     assert!(!is_one("threading_status", "call(\"x\", 0, || Ok(())) + 1"));
     assert!(!is_one("threading_status", "THREADING_OK"));

@@ -247,12 +247,14 @@ TEST(admits_one_at_a_time) {
 typedef struct greedy {
   subject lock;
   _Atomic bool stop;
+  _Atomic int64_t holds;
 } greedy;
 
 static void *hold_and_hold_again(void *arg) {
   greedy *g = arg;
   while (!atomic_load(&g->stop)) {
     OK(THE(acquire)(g->lock, THREADING_FOREVER));
+    atomic_fetch_add(&g->holds, 1);
     for (const int64_t until = NOW_NS() + 50000; NOW_NS() < until;) continue;
     OK(THE(release)(g->lock));
   }
@@ -261,11 +263,12 @@ static void *hold_and_hold_again(void *arg) {
 
 // A holder that gives the lock up only to take it again at once must not keep others out.
 static void nobody_starves(void) {
-  greedy g = { create(), false };
+  greedy g = { .lock = create() };
   const threading_thread hog = spawn_thread(hold_and_hold_again, &g);
-  WAIT_UNTIL(THE(locked)(g.lock) == 1);
   for (int i = 0; i < 20; i++) {
-    IS(THE(acquire)(g.lock, scaled(THREADING_SECONDS(1))), THREADING_OK);
+    const int64_t before = atomic_load(&g.holds);
+    WAIT_UNTIL(atomic_load(&g.holds) > before);
+    OK(THE(acquire)(g.lock, scaled(THREADING_SECONDS(1))));
     OK(THE(release)(g.lock));
   }
   atomic_store(&g.stop, true);
@@ -283,6 +286,38 @@ TEST(nobody_starves_on_a_single_cpu) {
   CPU_SET(sched_getcpu(), &one);
   EQ(sched_setaffinity(0, sizeof one, &one), 0);
   nobody_starves();
+}
+
+typedef struct heir {
+  subject lock;
+  _Atomic bool may_release;
+} heir;
+
+static void *acquire_and_keep(void *arg) {
+  heir *h = arg;
+  OK(THE(acquire)(h->lock, THREADING_FOREVER));
+  WAIT_UNTIL(atomic_load(&h->may_release));
+  OK(THE(release)(h->lock));
+  return NULL;
+}
+
+// Whoever has waited a millisecond may be overtaken once more, before it has looked, but not again.
+TEST(one_who_has_waited_a_millisecond_is_handed_it) {
+  const int64_t give_up = NOW_NS() + THREADING_SECONDS(3);
+  for (int round = 0; round < 100 && NOW_NS() < give_up; round++) {
+    heir h = { .lock = create() };
+    OK(THE(acquire)(h.lock, 0));
+    const threading_thread waiter = spawn_thread(acquire_and_keep, &h);
+    int overtaken = 0;
+    do {
+      CHECK(overtaken++ < 3);
+      wait_blocked(waiter);
+      OK(THE(release)(h.lock));
+    } while (THE(acquire)(h.lock, 0) == THREADING_OK);
+    atomic_store(&h.may_release, true);
+    finish_thread(waiter);
+    OK(THE(destroy)(h.lock));
+  }
 }
 
 typedef struct shared {

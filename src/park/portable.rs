@@ -4,6 +4,7 @@
 
 use super::Woken;
 use crate::atomic::{AtomicU64, Ordering::SeqCst};
+use crate::sys::Errno;
 use crate::time::Deadline;
 use parking_lot_core::{DEFAULT_PARK_TOKEN, DEFAULT_UNPARK_TOKEN, FilterOp, ParkResult};
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ fn key(word: &AtomicU64) -> usize {
 
 /// Sleeps while the lower half of `word` is `expected`.
 pub(super) fn sleep(word: &AtomicU64, expected: u32, deadline: Deadline) -> Woken {
+    let _errno = Errno::keep();
     let until = match deadline.is_never() {
         true => None,
         false => {
@@ -35,6 +37,7 @@ pub(super) fn sleep(word: &AtomicU64, expected: u32, deadline: Deadline) -> Woke
 
 /// Wakes up to `count` of those who sleep on `word`.
 pub(crate) fn wake(word: &AtomicU64, count: u32) {
+    let _errno = Errno::keep();
     let mut left = count;
     let filter = |_| match left {
         0 => FilterOp::Stop,

@@ -97,7 +97,8 @@ SCENARIO(exit_with_daemons) {
 }
 
 TEST(fault_F2_exit_ends_daemons) {
-  for (int i = 0; i < 20; i++) check("exit_with_daemons", 5, "");
+  const int64_t end = NOW_NS() + THREADING_SECONDS(3);
+  for (int i = 0; i < 20 && NOW_NS() < end; i++) check("exit_with_daemons", 5, "");
 }
 
 SCENARIO(exit_without_handlers) {
@@ -139,7 +140,8 @@ SCENARIO(exit_in_eight_threads) {
 }
 
 TEST(fault_D23_exit_from_eight_threads_at_once) {
-  for (int i = 0; i < 40; i++) check("exit_in_eight_threads", 7, "");
+  const int64_t end = NOW_NS() + THREADING_SECONDS(4);
+  for (int i = 0; i < 100 && NOW_NS() < end; i++) check("exit_in_eight_threads", 7, "");
 }
 
 static void say_exit(void *text) { say(text); }
@@ -325,7 +327,8 @@ TEST(fault_F5_key_destructors_may_use_the_library) {
   EQ(pthread_key_create(&keys[0], use_in_key_destructor), 0);  // before the library's own key
   use_everything();
   EQ(pthread_key_create(&keys[1], use_in_key_destructor), 0);
-  for (int i = 0; i < 20; i++) {
+  const int64_t end = NOW_NS() + THREADING_SECONDS(3);
+  for (int i = 0; i < 20 && NOW_NS() < end; i++) {
     check_key_destructors(false, NULL);
     check_key_destructors(true, NULL);
     check_key_destructors(true, "the first use is in the destructor");

@@ -62,16 +62,28 @@ TEST(fault_D8_a_circle_of_joins) {
 
 enum { MANY = 3000 };
 
+// So many threads one after the other, or fewer where the machine is slow.
+static void many(void (*one)(void)) {
+  const int64_t end = NOW_NS() + THREADING_SECONDS(3);
+  for (int i = 0; i < MANY && (i < 100 || NOW_NS() < end); i++) one();
+}
+
+static void give_up_one(void) {
+  const threading_thread thread = spawn_thread(return_arg, NULL);
+  OK(threading_thread_destroy(thread));
+  WAIT_UNTIL(threading_thread_is_alive(thread) == THREADING_E_HANDLE);
+}
+
+static void forget_one(void) {
+  const threading_thread thread = spawn_thread(return_arg, NULL);
+  WAIT_UNTIL(threading_thread_is_alive(thread) == 0);
+}
+
 TEST(fault_D14_handles_given_up_while_running_leave_nothing) {
   long virtual_before, resident_before, virtual_after, resident_after;
-  for (int pass = 0; pass < 2; pass++) {
-    if (pass == 1) statm(&virtual_before, &resident_before);
-    for (int i = 0; i < MANY; i++) {
-      const threading_thread thread = spawn_thread(return_arg, NULL);
-      OK(threading_thread_destroy(thread));
-      WAIT_UNTIL(threading_thread_is_alive(thread) == THREADING_E_HANDLE);
-    }
-  }
+  many(give_up_one);
+  statm(&virtual_before, &resident_before);
+  many(give_up_one);
   statm(&virtual_after, &resident_after);
   CHECK(virtual_after - virtual_before < 100);
   CHECK(resident_after - resident_before < 2);
@@ -80,10 +92,7 @@ TEST(fault_D14_handles_given_up_while_running_leave_nothing) {
 TEST(fault_D15_threads_that_nobody_joins_give_their_stacks_back) {
   long virtual_before, resident_before, virtual_after, resident_after;
   statm(&virtual_before, &resident_before);
-  for (int i = 0; i < MANY; i++) {
-    const threading_thread thread = spawn_thread(return_arg, NULL);
-    WAIT_UNTIL(threading_thread_is_alive(thread) == 0);
-  }
+  many(forget_one);
   statm(&virtual_after, &resident_after);
   EQ(threading_active_count(), 1);
   CHECK(virtual_after - virtual_before < 300);  // 3000 stacks of 8 MiB would be 24 GiB
@@ -318,14 +327,14 @@ static void *be_seen(void *arg) {
   return arg;
 }
 
-TEST(fault_D27_many_foreign_threads) {
-  for (int i = 0; i < 250; i++) {
-    pthread_t threads[8];
-    for (int j = 0; j < 8; j++) EQ(pthread_create(&threads[j], NULL, be_seen, NULL), 0);
-    for (int j = 0; j < 8; j++) EQ(pthread_join(threads[j], NULL), 0);
-    EQ(threading_active_count(), 1);
-  }
+static void eight_foreign_ones(void) {
+  pthread_t threads[8];
+  for (int i = 0; i < 8; i++) EQ(pthread_create(&threads[i], NULL, be_seen, NULL), 0);
+  for (int i = 0; i < 8; i++) EQ(pthread_join(threads[i], NULL), 0);
+  EQ(threading_active_count(), 1);
 }
+
+TEST(fault_D27_many_foreign_threads) { many(eight_foreign_ones); }
 
 static void *park(void *arg) {
   wait_event();
@@ -348,19 +357,19 @@ TEST(fault_D32_a_thousand_threads_at_once) {
   OK(threading_event_destroy(event));
 }
 
-TEST(fault_D33_a_started_thread_is_known_at_once) {
-  for (int i = 0; i < 2000; i++) {
-    threading_thread all[3];
-    stage at = { false, 0 };
-    size_t count = 0;
-    const threading_thread thread = spawn_thread(hold, &at);
-    OK(threading_enumerate(all, 3, &count));
-    EQ(count, 2);
-    CHECK(all[0].id == thread.id || all[1].id == thread.id);
-    atomic_store(&at.open, true);
-    finish_thread(thread);
-  }
+static void look_for_one(void) {
+  threading_thread all[3];
+  stage at = { false, 0 };
+  size_t count = 0;
+  const threading_thread thread = spawn_thread(hold, &at);
+  OK(threading_enumerate(all, 3, &count));
+  EQ(count, 2);
+  CHECK(all[0].id == thread.id || all[1].id == thread.id);
+  atomic_store(&at.open, true);
+  finish_thread(thread);
 }
+
+TEST(fault_D33_a_started_thread_is_known_at_once) { many(look_for_one); }
 
 static void *use_own_handle(void *arg) {
   const threading_thread own = threading_current_thread();
@@ -378,6 +387,6 @@ static void *use_own_handle(void *arg) {
   return arg;
 }
 
-TEST(fault_D36_the_handle_is_good_inside_the_target) {
-  for (int i = 0; i < 500; i++) finish_thread(spawn_thread(use_own_handle, NULL));
-}
+static void use_one(void) { finish_thread(spawn_thread(use_own_handle, NULL)); }
+
+TEST(fault_D36_the_handle_is_good_inside_the_target) { many(use_one); }

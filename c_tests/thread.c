@@ -109,7 +109,8 @@ static void *start_shared(void *arg) {
 }
 
 TEST(of_many_starters_one_wins) {
-  for (int round = 0; round < 50; round++) {
+  const int64_t end = NOW_NS() + THREADING_SECONDS(3);
+  for (int round = 0; round < 50 && NOW_NS() < end; round++) {
     atomic_int runs = 0;
     race one = { created(count_up, &runs), false, 0 };
     threading_thread starters[4];
@@ -169,7 +170,8 @@ static void *check_and_write(void *arg) {
 }
 
 TEST(start_and_join_order_memory) {
-  for (int i = 0; i < 200; i++) {
+  const int64_t end = NOW_NS() + THREADING_SECONDS(3);
+  for (int i = 0; i < 200 && NOW_NS() < end; i++) {
     handoff shared = { 41, 0 };
     finish_thread(spawn_thread(check_and_write, &shared));
     EQ(shared.plain_after, 42);

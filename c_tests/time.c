@@ -187,7 +187,7 @@ TEST(fault_C9_a_storm_of_signals_neither_ends_nor_prolongs_a_wait) {
     expect(a.timed, a.timeout_ns, a.status, THREADING_TIMEOUT);
     CHECK(a.elapsed_ns >= a.timeout_ns);
     CHECK(a.elapsed_ns < scaled(THREADING_SECONDS(1)));
-    CHECK(atomic_load(&handled) > before + 10);
+    CHECK(atomic_load(&handled) > before);
     a.timeout_ns = THREADING_FOREVER;
     const threading_thread waiter = spawn_thread(attempt_under_signals, &a);
     const int64_t enough = atomic_load(&handled) + 50;

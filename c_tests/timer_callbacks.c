@@ -160,6 +160,22 @@ TEST(blocking_callbacks_do_not_delay_others) {
   }
 }
 
+TEST(a_blocking_callback_does_not_delay_what_is_pending_already) {
+  enum { COUNT = 4 };
+  record pending[COUNT] = { 0 }, blocked = { 0 };
+  for (int i = 0; i < COUNT; i++) {
+    OK(threading_timer_start(create(THREADING_MILLISECONDS(20 + i), fire, &pending[i], 0)));
+  }
+  OK(threading_timer_start(create(0, enter_and_wait_for_the_gate, &blocked, 0)));
+  WAIT_UNTIL(atomic_load(&blocked.entered));
+  for (int i = 0; i < COUNT; i++) WAIT_UNTIL(atomic_load(&pending[i].fired) == 1);
+  EQ(blocked.fired, 0);
+  atomic_store(&blocked.gate, true);
+  OK(threading_timer_join(blocked.timer, THREADING_FOREVER));
+  for (int i = 0; i < COUNT; i++) end(&pending[i]);
+  end(&blocked);
+}
+
 TEST(a_periodic_one_does_not_overtake_its_own_callback) {
   record r = { 0 };
   const threading_timer t = create(0, enter_and_wait_for_the_gate, &r, THREADING_MILLISECONDS(1));
@@ -179,32 +195,39 @@ TEST(a_periodic_one_does_not_overtake_its_own_callback) {
 
 // ---- Periods ----
 
-static void note_the_time(void *arg) {
+static void note_the_time_and_work(void *arg) {
   record *r = arg;
   const int n = atomic_load(&r->fired);
-  if (n < r->count_wanted) r->at[n] = NOW_NS();
-  for (const int64_t until = NOW_NS() + THREADING_MILLISECONDS(8); NOW_NS() < until;) continue;
+  const int64_t now = NOW_NS();
+  if (n < r->count_wanted) r->at[n] = now;
+  WAIT_UNTIL(NOW_NS() >= now + THREADING_MILLISECONDS(40));
   fire(r);
 }
 
-// Work of 8 ms in a period of 20 ms: counted from the end of the work, firing 20 would come 150 ms late.
+static int ascending(const void *a, const void *b) {
+  const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+  return (x > y) - (x < y);
+}
+
+// Work of 40 ms in a period of 100 ms: counted from the end of the work, the firings would come 0, 40, 80, 20
+// and 60 ms after full periods, over and over. A busy machine may delay some, so the median decides.
 TEST(periods_do_not_drift) {
-  enum { COUNT = 20 };
-  const int64_t interval = THREADING_MILLISECONDS(10), period = THREADING_MILLISECONDS(20);
+  enum { COUNT = 15 };
+  const int64_t interval = THREADING_MILLISECONDS(10), period = THREADING_MILLISECONDS(100);
   record r = { .count_wanted = COUNT };
-  const threading_timer t = create(interval, note_the_time, &r, period);
+  const threading_timer t = create(interval, note_the_time_and_work, &r, period);
   const int64_t began = NOW_NS();
   OK(threading_timer_start(t));
   WAIT_UNTIL(atomic_load(&r.fired) >= COUNT);
   OK(threading_timer_cancel(t));
   IS(threading_timer_join(t, THREADING_FOREVER), THREADING_CANCELLED);
-  int64_t least = INT64_MAX;  // of the last five, so that one late scheduling does not count
+  int64_t late[COUNT];
   for (int i = 0; i < COUNT; i++) {
-    const int64_t late = r.at[i] - (began + interval + i * period);
-    CHECK(late >= 0);
-    if (i >= COUNT - 5 && late < least) least = late;
+    CHECK(r.at[i] >= began + interval + i * period);
+    late[i] = (r.at[i] - began - interval) % period;
   }
-  CHECK(least < scaled(THREADING_MILLISECONDS(60)));
+  qsort(late, COUNT, sizeof late[0], ascending);
+  CHECK(late[COUNT / 2] < THREADING_MILLISECONDS(25));
   end(&r);
 }
 
@@ -226,24 +249,27 @@ TEST(a_periodic_one_may_cancel_itself) {
 
 // ---- Many ----
 
+static void fire_when_due(void *arg) {
+  record *r = arg;
+  CHECK(NOW_NS() >= r->at[0]);
+  fire(r);
+}
+
 TEST(many_timers_each_fire_once_not_before_their_time) {
   enum { COUNT = 2000 };
   static record records[COUNT];
-  static int64_t due[COUNT];
   uint32_t random = 1;
   for (int i = 0; i < COUNT; i++) {
     random = random * 1664525 + 1013904223;
     const int64_t interval = (int64_t)(random >> 8) % THREADING_MILLISECONDS(300);
-    const threading_timer t = create(interval, fire, &records[i], 0);
-    due[i] = NOW_NS() + interval;
-    OK(threading_timer_start(t));
+    records[i].at[0] = NOW_NS() + interval;
+    OK(threading_timer_start(create(interval, fire_when_due, &records[i], 0)));
     if (i % 5 == 4) OK(threading_timer_cancel(records[i - 2].timer));
   }
   for (int i = 0; i < COUNT; i++) {
     const threading_status joined = threading_timer_join(records[i].timer, THREADING_FOREVER);
     CHECK(joined == THREADING_OK || (joined == THREADING_CANCELLED && i % 5 == 2));
     EQ(records[i].fired, joined == THREADING_OK);
-    if (joined == THREADING_OK) CHECK(NOW_NS() >= due[i]);
     OK(threading_timer_destroy(records[i].timer));
   }
   for (int i = 0; i < COUNT; i++) WAIT_UNTIL(atomic_load(&records[i].destroyed) == 1);

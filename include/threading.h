@@ -99,7 +99,7 @@
 extern "C" {
 #endif
 
-/* ---- Version, status and time ------------------------------------------------------------------------------------ */
+/* ---- Version, status and time -------------------------------------------------------------------------- */
 
 /**
  * The major version: a program compiled with another one must not use the library.
@@ -382,7 +382,7 @@ int64_t threading_until(int64_t deadline_ns);
  */
 #define THREADING_MILLISECONDS(x) ((int64_t)((x) * 1000000LL))
 
-/* ---- Threads ----------------------------------------------------------------------------------------------------- */
+/* ---- Threads ------------------------------------------------------------------------------------------- */
 
 /**
  * A daemon if its creator is one.
@@ -453,7 +453,7 @@ typedef struct threading_thread_options {
    */
   size_t size;
   /**
-   * Any text of any length, of which the system is told the first 15 bytes; NULL: `Thread-1`, `Thread-2`
+   * UTF-8 of any length, of which the system is told the first 15 bytes; NULL or "": `Thread-1`, `Thread-2`
    * and so on.
    */
   const char *name;
@@ -663,7 +663,10 @@ threading_status threading_thread_destroy(threading_thread thread);
  * \since 0.1.0
  * \sa Python `threading.Thread.name`
  */
-threading_status threading_thread_name(threading_thread thread, char *buffer, size_t size, size_t *needed);
+threading_status threading_thread_name(threading_thread thread,
+                                       char *buffer,
+                                       size_t size,
+                                       size_t *needed);
 
 /**
  * Names `thread`, at any time; several threads may have the same name.
@@ -776,7 +779,9 @@ threading_status threading_thread_set_priority(threading_thread thread, int32_t 
  * \since 0.1.0
  * \sa Python `os.sched_getscheduler`
  */
-threading_status threading_thread_scheduler(threading_thread thread, int32_t *policy, int32_t *priority);
+threading_status threading_thread_scheduler(threading_thread thread,
+                                            int32_t *policy,
+                                            int32_t *priority);
 
 /**
  * Sets scheduling policy and real-time priority of `thread`; for one that has not been started they are kept
@@ -794,7 +799,9 @@ threading_status threading_thread_scheduler(threading_thread thread, int32_t *po
  * \since 0.1.0
  * \sa Python `os.sched_setscheduler`
  */
-threading_status threading_thread_set_scheduler(threading_thread thread, int32_t policy, int32_t priority);
+threading_status threading_thread_set_scheduler(threading_thread thread,
+                                                int32_t policy,
+                                                int32_t priority);
 
 /**
  * Gets the numbers of the processors that `thread` may run on, the lowest first.
@@ -830,9 +837,11 @@ threading_status threading_thread_affinity(threading_thread thread,
  * \since 0.1.0
  * \sa Python `os.sched_setaffinity`
  */
-threading_status threading_thread_set_affinity(threading_thread thread, const uint32_t *cpus, size_t count);
+threading_status threading_thread_set_affinity(threading_thread thread,
+                                               const uint32_t *cpus,
+                                               size_t count);
 
-/* ---- Who else is there ------------------------------------------------------------------------------------------- */
+/* ---- Who else is there --------------------------------------------------------------------------------- */
 
 /**
  * Tells which thread calls.
@@ -973,7 +982,7 @@ void threading_yield(void);
  */
 uint32_t threading_cpu_count(void);
 
-/* ---- Hooks and the end of the process ---------------------------------------------------------------------------- */
+/* ---- Hooks and the end of the process ------------------------------------------------------------------ */
 
 /**
  * Hears of each thread whose target failed, on that thread: its code and its message, "" when it has none.
@@ -1098,7 +1107,7 @@ threading_status threading_shutdown(int64_t timeout_ns);
  */
 threading_status threading_at_exit(threading_callback callback, void *arg, threading_destructor destructor);
 
-/* ---- Locals ------------------------------------------------------------------------------------------------------ */
+/* ---- Locals -------------------------------------------------------------------------------------------- */
 
 /**
  * A local: a pointer of which every thread has a value of its own, NULL until the thread sets it.
@@ -1176,7 +1185,7 @@ threading_status threading_local_get(threading_local local, void **out);
  */
 threading_status threading_local_set(threading_local local, void *value);
 
-/* ---- Lock -------------------------------------------------------------------------------------------------------- */
+/* ---- Lock ---------------------------------------------------------------------------------------------- */
 
 /**
  * A lock: held by one thread at a time, not recursive, released by any thread.
@@ -1192,7 +1201,7 @@ typedef struct threading_lock {
  * Makes an unlocked lock.
  *
  * \param out  where the lock is written
- * \returns #THREADING_OK; #THREADING_E_NO_MEMORY
+ * \returns #THREADING_OK; #THREADING_E_NO_MEMORY; #THREADING_E_INVALID when `out` is NULL
  * \threadsafety any thread, but no signal handler
  * \since 0.1.0
  * \sa Python `threading.Lock`
@@ -1203,8 +1212,8 @@ threading_status threading_lock_create(threading_lock *out);
  * Ends `lock`; from then on its handle names nothing.
  *
  * \param lock  the lock
- * \returns #THREADING_OK; #THREADING_E_BUSY when it is locked, waited for or under a living condition: then nothing
- *          has changed
+ * \returns #THREADING_OK; #THREADING_E_BUSY when it is locked, waited for or under a living condition: then
+ *          nothing has changed
  * \threadsafety any thread, but no signal handler
  * \since 0.1.0
  */
@@ -1218,8 +1227,8 @@ threading_status threading_lock_destroy(threading_lock lock);
  *
  * \param lock        the lock
  * \param timeout_ns  longest wait in nanoseconds: 0 tries once, #THREADING_FOREVER has no limit
- * \returns #THREADING_OK; #THREADING_TIMEOUT when the time ran out, then nothing has changed; #THREADING_E_INVALID
- *          when `timeout_ns` is below -1
+ * \returns #THREADING_OK; #THREADING_TIMEOUT when the time ran out, then nothing has changed;
+ *          #THREADING_E_INVALID when `timeout_ns` is below -1
  * \threadsafety any thread, but no signal handler
  * \since 0.1.0
  * \sa Python `threading.Lock.acquire`
@@ -1248,7 +1257,7 @@ threading_status threading_lock_release(threading_lock lock);
  */
 int32_t threading_lock_locked(threading_lock lock);
 
-/* ---- RLock ------------------------------------------------------------------------------------------------------- */
+/* ---- RLock --------------------------------------------------------------------------------------------- */
 
 /**
  * A recursive lock: owned by one thread, which may acquire it again and then releases it as often.
@@ -1355,7 +1364,7 @@ int32_t threading_rlock_is_owned(threading_rlock rlock);
  */
 int64_t threading_rlock_recursion_count(threading_rlock rlock);
 
-/* ---- Condition --------------------------------------------------------------------------------------------------- */
+/* ---- Condition ----------------------------------------------------------------------------------------- */
 
 /**
  * A condition: under its lock, threads wait until another thread notifies them that something has changed.
@@ -1417,7 +1426,8 @@ threading_status threading_condition_create_with_lock(threading_lock lock, threa
  * \since 0.1.0
  * \sa Python `threading.Condition(rlock)`
  */
-threading_status threading_condition_create_with_rlock(threading_rlock rlock, threading_condition *out);
+threading_status threading_condition_create_with_rlock(threading_rlock rlock,
+                                                       threading_condition *out);
 
 /**
  * Ends `condition`, and its rlock when that is its own; from then on its handle names nothing.
@@ -1538,7 +1548,7 @@ threading_status threading_condition_notify(threading_condition condition, int64
  */
 threading_status threading_condition_notify_all(threading_condition condition);
 
-/* ---- Semaphore --------------------------------------------------------------------------------------------------- */
+/* ---- Semaphore ----------------------------------------------------------------------------------------- */
 
 /**
  * A semaphore: a number of permits, of which acquire takes one and release gives some back.
@@ -1636,7 +1646,7 @@ threading_status threading_semaphore_release(threading_semaphore semaphore, int6
  */
 int64_t threading_semaphore_value(threading_semaphore semaphore);
 
-/* ---- Event ------------------------------------------------------------------------------------------------------- */
+/* ---- Event --------------------------------------------------------------------------------------------- */
 
 /**
  * An event: a flag that threads wait for until another thread, or a signal handler, sets it.
@@ -1728,7 +1738,7 @@ threading_status threading_event_clear(threading_event event);
  */
 threading_status threading_event_wait(threading_event event, int64_t timeout_ns);
 
-/* ---- Barrier ----------------------------------------------------------------------------------------------------- */
+/* ---- Barrier ------------------------------------------------------------------------------------------- */
 
 /**
  * A barrier: a fixed number of parties wait until all have arrived, then all go on; round after round.
@@ -1866,7 +1876,7 @@ int64_t threading_barrier_n_waiting(threading_barrier barrier);
  */
 int32_t threading_barrier_broken(threading_barrier barrier);
 
-/* ---- Timer ------------------------------------------------------------------------------------------------------- */
+/* ---- Timer --------------------------------------------------------------------------------------------- */
 
 /**
  * A timer: calls a function when some time has passed, once or again and again.
@@ -1993,7 +2003,7 @@ threading_status threading_timer_join(threading_timer timer, int64_t timeout_ns)
  */
 threading_status threading_timer_destroy(threading_timer timer);
 
-/* ---- THREADING_WITH ---------------------------------------------------------------------------------------------- */
+/* ---- THREADING_WITH ------------------------------------------------------------------------------------ */
 
 /*
  * THREADING_WITH(x) { ... } is Python's `with x:` for a lock, an rlock, a condition or a semaphore. It

@@ -1,6 +1,6 @@
 //! libthreading: Python's `threading` behind a checked C ABI.
 //!
-//! The layers, arrows pointing down only; `tests/layers.rs` keeps them:
+//! The layers, arrows pointing down only; `tests/consistency/layers.rs` keeps them:
 //!
 //! ```text
 //!  capi/          the C surface: names, documentation, argument conversion; no logic

@@ -3,6 +3,7 @@
 use super::status::threading_status;
 use crate::error::{Error, Result};
 use crate::thread::last_error;
+use core::any::Any;
 use core::ffi::{CStr, c_char};
 use core::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,7 +14,7 @@ pub(super) fn call(name: &'static str, object: u64, body: impl FnOnce() -> Resul
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => 0,
         Ok(Err(error)) => note(name, object, error),
-        Err(_panic) => note(name, object, Error::Internal),
+        Err(panic) => caught(panic, name, object),
     }
 }
 
@@ -68,7 +69,7 @@ pub(super) fn ask(name: &'static str, object: u64, body: impl FnOnce() -> Result
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(yes)) => yes as i32,
         Ok(Err(error)) => note(name, object, error),
-        Err(_panic) => note(name, object, Error::Internal),
+        Err(panic) => caught(panic, name, object),
     }
 }
 
@@ -78,8 +79,16 @@ pub(super) fn count(name: &'static str, object: u64, body: impl FnOnce() -> Resu
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(count)) => count,
         Ok(Err(error)) => note(name, object, error) as i64,
-        Err(_panic) => note(name, object, Error::Internal) as i64,
+        Err(panic) => caught(panic, name, object) as i64,
     }
+}
+
+/// A bug of ours was caught. What it carries is left alone: dropping it could panic again.
+#[cold]
+#[inline(never)]
+fn caught(panic: Box<dyn Any + Send>, name: &'static str, object: u64) -> threading_status {
+    core::mem::forget(panic);
+    note(name, object, Error::Internal)
 }
 
 /// The number of an error, which is kept for `threading_last_error` if it is misuse or failure.

@@ -49,6 +49,12 @@ impl<T: Object> Table<T> {
         self.slots.at(index)
     }
 
+    /// The slot at `index`, which lies in the first chunk.
+    #[inline(always)]
+    pub(crate) fn early(&self, index: u32) -> &Slot<T> {
+        self.slots.early(index)
+    }
+
     /// One more than the highest index ever handed out.
     pub(crate) fn used(&self) -> u32 {
         self.fresh.load(Acquire)

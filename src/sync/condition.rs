@@ -8,18 +8,19 @@
 use super::guard::RawGuard;
 use super::lock::{self, Lock};
 use super::rlock::{self, RLock};
-use super::word::Word;
+use super::word::{LOCKED, Word};
 use crate::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
 use crate::error::{Error, Result};
 use crate::park::{self, Me, Record, Wait, Woken};
-use crate::slot::{Live, OPEN, Object, Table, find, kind, kind_of, seek};
+use crate::slot::{Head, Live, OPEN, Object, Table, find, generation_of, kind, kind_of, lives};
 use crate::time::Timeout;
 use core::ptr::null_mut;
 
 /// What a Condition keeps beside its word.
 pub(crate) struct Condition {
-    /// The handle of its Lock or RLock.
+    /// The handle of its Lock or RLock, and where that has its words.
     lock: AtomicU64,
+    head: AtomicPtr<Head>,
     guard: RawGuard,
     first: AtomicPtr<Record>,
     last: AtomicPtr<Record>,
@@ -51,7 +52,8 @@ impl Object for Condition {
 #[cfg(not(loom))]
 pub(crate) fn create(me: Me) -> Result<u64> {
     let inner = rlock::create(me)?;
-    create_over(me, inner, true).inspect_err(|_| {
+    let under = Under::RLock(find(inner)?);
+    create_over(me, under, true).inspect_err(|_| {
         let _ = find::<RLock>(inner).and_then(|inner| inner.destroy(me));
     })
 }
@@ -60,13 +62,14 @@ pub(crate) fn create(me: Me) -> Result<u64> {
 #[cfg(not(loom))]
 pub(crate) fn create_with(me: Me, under: Under) -> Result<u64> {
     under.adopt()?;
-    create_over(me, under.word().id, false).inspect_err(|_| under.disown())
+    create_over(me, under, false).inspect_err(|_| under.disown())
 }
 
 #[cfg(not(loom))]
-fn create_over(me: Me, lock: u64, own: bool) -> Result<u64> {
+fn create_over(me: Me, under: Under, own: bool) -> Result<u64> {
     let fill = |body: &Condition| {
-        body.lock.store(lock, Relaxed);
+        body.lock.store(under.word().id, Relaxed);
+        body.head.store((under.word().head as *const Head).cast_mut(), Relaxed);
         body.first.store(null_mut(), Relaxed);
         body.last.store(null_mut(), Relaxed);
         body.own.store(own as u32, Relaxed);
@@ -247,13 +250,17 @@ impl Live<Condition> {
     #[cfg(not(loom))]
     #[inline(always)]
     pub(crate) fn notify_quick(self, me: Me) -> bool {
-        let lock = self.slot.body.lock.load(Acquire);
-        let under = match kind_of(lock) {
-            kind::LOCK => seek(lock).map(Under::Lock),
-            _ => seek(lock).map(Under::RLock),
-        };
-        // After the load: as long as the condition lives, the lock is the one it was made with.
-        self.bits() == Ok(OPEN) && under.is_some_and(|under| under.mine(me))
+        let body = &self.slot.body;
+        let (lock, head) = (body.lock.load(Acquire), body.head.load(Relaxed));
+        // After the loads: as long as the condition lives, the lock is the one it was made with.
+        let nobody_waits = self.state().is_some_and(|state| state as u32 == OPEN);
+        nobody_waits && {
+            // SAFETY: a living condition's head is that of a slot, whose memory is never given back.
+            let head = unsafe { &*head };
+            let state = head.state.load(Acquire);
+            let held = lives(state, generation_of(lock)) && state as u32 & LOCKED != 0;
+            held && head.owner.load(Relaxed) == me.id()
+        }
     }
 
     /// Notifies the `n` who have waited longest.

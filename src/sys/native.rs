@@ -66,20 +66,29 @@ pub(crate) fn is_main() -> bool {
     thread_id() == process_id()
 }
 
-/// Tells the system the name of thread `tid`; it keeps the first 15 bytes, cut at a character.
-pub(crate) fn set_name(tid: u64, name: &str) {
-    let _errno = Errno::keep();
+/// The first 15 bytes of a name, cut at a character, and a zero: as much as the system keeps.
+fn short(name: &str) -> ([u8; 16], usize) {
     let mut end = name.len().min(15);
     while !name.is_char_boundary(end) {
         end -= 1;
     }
     let mut short = [0u8; 16];
     short[..end].copy_from_slice(&name.as_bytes()[..end]);
-    if tid == thread_id() {
-        // SAFETY: `short` is a text of at most 15 bytes and its end.
-        unsafe { libc::prctl(libc::PR_SET_NAME, short.as_ptr()) };
-        return;
-    }
+    (short, end)
+}
+
+/// Tells the system the name of the calling thread.
+pub(crate) fn set_own_name(name: &str) {
+    let _errno = Errno::keep();
+    let (short, _) = short(name);
+    // SAFETY: `short` is a text of at most 15 bytes and its end.
+    unsafe { libc::prctl(libc::PR_SET_NAME, short.as_ptr()) };
+}
+
+/// Tells the system the name of thread `tid`.
+pub(crate) fn set_name(tid: u64, name: &str) {
+    let _errno = Errno::keep();
+    let (short, end) = short(name);
     let mut path = [0u8; 48];
     let place = {
         use std::io::Write;

@@ -6,7 +6,6 @@
 
 use super::text::Text;
 use super::{DAEMON, ENDED, Handle, LOST, STARTED, Shared, control, registry};
-use crate::atomic::Ordering::*;
 use crate::error::{Error, Result};
 use crate::sys::{
     self, cpu,
@@ -100,9 +99,9 @@ fn staged<R>(thread: Handle, mut work: impl FnMut(Stage) -> Result<R>) -> Result
             if bits & STARTED == 0 {
                 return work(Stage::Unstarted(shared)).map(Some);
             }
-            match control(thread.id)?.native.load(Acquire) {
-                0 => Ok(None),
-                native => work(Stage::Running(native)).map(Some),
+            match control(thread.id)?.native() {
+                None => Ok(None),
+                Some(native) => work(Stage::Running(native)).map(Some),
             }
         })?;
         match done {
@@ -127,8 +126,7 @@ impl Handle {
                 return Err(Error::Forked);
             }
             let old = core::mem::replace(&mut shared.name, text);
-            let native = control.native.load(Acquire);
-            if self.is_alive()? && native != 0 {
+            if let (true, Some(native)) = (self.is_alive()?, control.native()) {
                 native::set_name(native, shared.name.as_str());
             }
             Ok(old)

@@ -55,8 +55,7 @@ pub(super) fn adopt(thread: Handle) -> Result {
     record.adopt(thread.id);
     end::arm(record)?;
     tls::with(|block| block.record.set((record as *const Record).cast()));
-    control.native.store(native::thread_id(), Release);
-    crate::park::wake(&control.native, u32::MAX);
+    control.set_native(native::thread_id());
     Ok(())
 }
 

@@ -4,10 +4,10 @@
 //! those of the user's keys still find the thread alive, and does its work in the last.
 
 use super::registry::{self, ALIVE};
-use super::{AWAITED, Control, ENDED, FOREIGN, GIVEN_UP, HIDDEN, control, current, hooks, local};
+use super::{Control, FOREIGN, GIVEN_UP, HIDDEN, control, current, hooks, local};
 use crate::atomic::{AtomicU32, Ordering::*};
 use crate::error::{Error, Result};
-use crate::park::{self, Me, Record, records};
+use crate::park::{Me, Record, records};
 use crate::slot::{Object, find};
 use crate::sync;
 use crate::sys::native;
@@ -88,13 +88,10 @@ fn finish(me: Me, control: &Control) {
     if !hidden {
         ALIVE.fetch_sub(1, Relaxed);
     }
-    // Under the guard: who uses the system's number of a thread holds it, and looks at the bits first.
-    let last = registry::guarded(|| thread.update(|bits| Ok(bits | ENDED)));
-    match last {
-        // Nobody will destroy it; the main thread's handle stays good for ever.
-        Ok(bits) if bits & (GIVEN_UP | FOREIGN) != 0 && !registry::is_main(id) => registry::forget(thread),
-        Ok(bits) if bits & AWAITED != 0 => park::wake(&thread.slot.head.state, u32::MAX),
-        _ => {}
+    // Nobody will destroy it; but the main thread's handle stays good for ever.
+    let over = thread.end().is_ok_and(|bits| bits & (GIVEN_UP | FOREIGN) != 0);
+    if over && !registry::is_main(id) {
+        registry::forget(thread);
     }
 }
 

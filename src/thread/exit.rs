@@ -1,10 +1,10 @@
 //! The end of the process: who is waited for, and what is called last.
 
-use super::{DAEMON, ENDED, FOREIGN, Handle, current, registry};
+use super::{DAEMON, FOREIGN, Handle, current, registry};
 use crate::atomic::{AtomicU32, Ordering::*};
 use crate::error::{Error, Result};
 use crate::frame::{self, Callback, NOTHING};
-use crate::park::{self, Me};
+use crate::park::Me;
 use crate::sys::native;
 use crate::time::Timeout;
 use core::cell::UnsafeCell;
@@ -134,10 +134,7 @@ fn next_to_wait_for(me: Me, given_up: &[u64]) -> Option<Handle> {
 extern "C" fn at_process_exit() {
     // From here on nothing more comes of the main thread: who joins it goes on.
     if let Ok(main) = registry::main() {
-        let before = main.update(|bits| Ok(bits | ENDED));
-        if before.is_ok_and(|bits| bits & super::AWAITED != 0) {
-            park::wake(&main.slot.head.state, u32::MAX);
-        }
+        let _ = main.end();
     }
     match current::me() {
         Ok(me) => drop(shutdown(me, Timeout::FOREVER)),

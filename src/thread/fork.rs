@@ -116,7 +116,7 @@ extern "C" fn in_child() {
         }
         sync::sign_for(touched, lost);
         if let Ok(control) = control(thread.id) {
-            control.native.store(0, Relaxed);
+            control.set_native(0);
         }
         let _ = thread.update(|bits| Ok((bits | ENDED | LOST) & !AWAITED));
     });
@@ -124,7 +124,7 @@ extern "C" fn in_child() {
     match current::known().map(|me| (me, current::handle(me))) {
         Some((me, Ok(thread))) => {
             if let Ok(control) = control(me.id()) {
-                control.native.store(native::thread_id(), Relaxed);
+                control.set_native(native::thread_id());
             }
             let _ = thread.update(|bits| Ok((bits | FOREIGN) & !(DAEMON | HIDDEN | AWAITED)));
             registry::ALIVE.store(1, Relaxed);

@@ -49,6 +49,17 @@ impl Handle {
         }
     }
 
+    /// From now on it has ended: joiners go on. Says what its bits were.
+    ///
+    /// Under the guard: who uses the system's number of a thread holds it, and looks at the bits first.
+    pub(super) fn end(self) -> Result<u32> {
+        let before = registry::guarded(|| self.update(|bits| Ok((bits | ENDED) & !AWAITED)))?;
+        if before & AWAITED != 0 {
+            park::wake(&self.slot.head.state, u32::MAX);
+        }
+        Ok(before)
+    }
+
     /// What the target returned.
     pub(crate) fn result(self) -> Result<*mut c_void> {
         match self.outcome()? & FAILED {

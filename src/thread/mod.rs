@@ -73,10 +73,11 @@ pub(crate) fn thread(id: u64) -> Result<Handle> {
 pub(crate) struct Control {
     /// The thread's handle, as its starter passes it on.
     pub(crate) id: AtomicU64,
-    /// The system's number of the thread while it lives; starters and askers sleep on its lower half.
-    pub(crate) native: AtomicU64,
-    /// What the new thread says of the wishes for it: 0 nothing yet, 1 granted, else the error plus 2.
-    pub(crate) report: AtomicU64,
+    /// The system's number of the thread in the lower half, 0 until it runs; `ASKED` when somebody may
+    /// sleep until then.
+    native: AtomicU64,
+    /// What the new thread says of the wishes for it; see start.rs.
+    report: AtomicU64,
     /// What several threads may write: only under the registry's guard.
     pub(crate) shared: UnsafeCell<Shared>,
     /// What only the thread itself uses.
@@ -145,6 +146,23 @@ fn controls() -> &'static crate::slot::Chunks<Control> {
     &CONTROLS
 }
 
+/// Somebody asks for the system's number of a thread that has not said it yet.
+const ASKED: u64 = 1 << 32;
+
+impl Control {
+    /// The system's number of the thread, once it runs.
+    pub(crate) fn native(&self) -> Option<u64> {
+        Some(self.native.load(Acquire)).filter(|&native| native as u32 != 0)
+    }
+
+    /// The thread runs, or does not any more: 0.
+    pub(crate) fn set_native(&self, native: u64) {
+        if self.native.swap(native, AcqRel) == ASKED {
+            crate::park::wake(&self.native, u32::MAX);
+        }
+    }
+}
+
 impl Handle {
     /// Whether it has been started and has not ended.
     pub(crate) fn is_alive(self) -> Result<bool> {
@@ -177,11 +195,14 @@ impl Handle {
             if bits & LOST != 0 {
                 return Err(Error::Forked);
             }
-            match control.native.load(Acquire) {
-                0 if bits & ENDED == 0 => crate::park::doze(&control.native, 0),
-                0 => return Err(Error::Ended),
-                native => return Ok(native),
+            if let Some(native) = control.native() {
+                return Ok(native);
             }
+            if bits & ENDED != 0 {
+                return Err(Error::Ended);
+            }
+            let _ = control.native.compare_exchange(0, ASKED, AcqRel, Relaxed);
+            crate::park::doze(&control.native, 0);
         }
     }
 }

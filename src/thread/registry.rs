@@ -62,7 +62,7 @@ pub(super) fn create(
     let made = records().reach(index).and_then(|_| controls().reach(index)).and_then(|control| {
         guarded(|| {
             control.id.store(thread.id, Relaxed);
-            control.native.store(0, Relaxed);
+            control.set_native(0);
             control.report.store(0, Relaxed);
             // SAFETY: under the guard this is the only reference.
             let shared = unsafe { &mut *control.shared.get() };
@@ -121,7 +121,7 @@ pub(crate) fn main() -> Result<Handle> {
                 record.adopt(made.id);
             }
 
-            control(made.id)?.native.store(crate::sys::native::process_id(), Release);
+            control(made.id)?.set_native(crate::sys::native::process_id());
             Ok(made)
         }
         Err(first) => {

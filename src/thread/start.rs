@@ -201,11 +201,11 @@ fn unclaim(thread: Handle) {
 
 fn begin(thread: Handle) -> Result {
     let control = control(thread.id)?;
-    control.native.store(0, Relaxed);
-    control.report.store(0, Relaxed);
+    control.set_native(0);
     records().at(index_of(thread.id)).ok_or(Error::Internal)?.adopt(thread.id);
     let (stack_size, wishing) =
         registry::shared(thread, |shared| Ok((shared.stack_size, shared.wishes.any())))?;
+    control.report.store(if wishing { AWAITED_REPORT } else { UNHEARD }, Relaxed);
     let stack_size = if stack_size == 0 { STACK_SIZE.load(Relaxed) as usize } else { stack_size };
     native::start(trampoline, control as *const Control as *mut c_void, stack_size)?;
     if !wishing {
@@ -213,16 +213,19 @@ fn begin(thread: Handle) -> Result {
     }
     loop {
         match control.report.load(Acquire) {
-            0 => park::doze(&control.report, 0),
+            AWAITED_REPORT => park::doze(&control.report, AWAITED_REPORT as u32),
             GRANTED => return Ok(()),
             refused => return Err(Wishes::refusal(refused - REFUSED)),
         }
     }
 }
 
-/// Values of `Control::report`.
-const GRANTED: u64 = 1;
-const REFUSED: u64 = 2;
+/// Values of `Control::report`: nobody listens; the starter does; the wishes are granted; or they are
+/// refused for the reason with the number above this.
+const UNHEARD: u64 = 0;
+const AWAITED_REPORT: u64 = 1;
+const GRANTED: u64 = 2;
+const REFUSED: u64 = 3;
 
 /// Where every thread that the library starts begins. Nothing here has a destructor: the target may
 /// end the thread by force.
@@ -240,36 +243,51 @@ extern "C-unwind" fn trampoline(control: *mut c_void) -> *mut c_void {
 /// Makes the new thread known and grants its wishes; `None`: refused, so it never was.
 fn settle(control: &'static Control) -> Option<Me> {
     let thread = thread(control.id.load(Acquire)).ok()?;
-    let ready = adopt(thread).and_then(|()| {
-        let wishes = registry::shared(thread, |shared| {
-            native::set_name(native::thread_id(), shared.name.as_str());
-            Ok(core::mem::replace(&mut shared.wishes, Wishes::NONE))
-        })?;
-        if !wishes.any() {
-            return Ok(());
+    let granted = adopt(thread).and_then(|()| grant_wishes(thread));
+    if granted.is_err() {
+        end::disarm();
+        control.set_native(0);
+    }
+    let me = if granted.is_ok() { current::known() } else { None };
+    match (control.report.load(Acquire), granted) {
+        (UNHEARD, Ok(())) => {}
+        (UNHEARD, Err(_)) => was_not_adopted(thread),
+        (_, granted) => {
+            // From here on a refused thread is nobody's: it only returns.
+            control.report.store(granted.map_or_else(|error| REFUSED + error as u64, |()| GRANTED), Release);
+            park::wake(&control.report, u32::MAX);
         }
-        let granted = wishes.grant();
-        if granted.is_err() {
-            let _ = registry::shared(thread, |shared| {
-                shared.wishes = wishes;
-                Ok(())
-            });
-        }
-        granted
-    });
-    let report = match ready {
-        Ok(()) => GRANTED,
-        Err(error) => {
-            end::disarm();
-            control.native.store(0, Relaxed);
-            REFUSED + error as u64
-        }
-    };
-    let me = if ready.is_ok() { current::known() } else { None };
-    // From here on a refused thread is nobody's: it only returns.
-    control.report.store(report, Release);
-    park::wake(&control.report, u32::MAX);
+    }
     me
+}
+
+/// Grants the wishes for the new thread, which calls this; refused, they are kept for the next start.
+fn grant_wishes(thread: Handle) -> Result {
+    let wishes = registry::shared(thread, |shared| {
+        native::set_own_name(shared.name.as_str());
+        Ok(core::mem::replace(&mut shared.wishes, Wishes::NONE))
+    })?;
+    if !wishes.any() {
+        return Ok(());
+    }
+    wishes.grant().inspect_err(|_| {
+        let _ = registry::shared(thread, |shared| {
+            shared.wishes = wishes;
+            Ok(())
+        });
+    })
+}
+
+/// There was no memory to notice the end of the new thread, and nobody waits to hear it: it has failed.
+fn was_not_adopted(thread: Handle) {
+    let _ = registry::shared(thread, |shared| {
+        let code = Error::NoMemory.status();
+        shared.failure = Failure { failed: true, code, message: Text::EMPTY };
+        Ok(())
+    });
+    let _ = thread.update(|bits| Ok(bits | FAILED));
+    finish_argument(thread.id);
+    let _ = end_of_run(thread);
 }
 
 /// A target that runs: whose it is, and what was innermost around it.
@@ -348,11 +366,9 @@ unsafe extern "C-unwind" fn run_was_left(running: *mut c_void) {
 /// The run is over: joiners go on.
 fn end_of_run(target: Handle) -> Result<u32> {
     registry::ALIVE.fetch_sub(1, Relaxed);
-    let before = registry::guarded(|| target.update(|bits| Ok(bits | ENDED)))?;
+    let before = target.end()?;
     if before & GIVEN_UP != 0 {
         registry::forget(target);
-    } else if before & AWAITED != 0 {
-        park::wake(&target.slot.head.state, u32::MAX);
     }
     Ok(before)
 }

@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Runs the cases of the C test programs under ThreadSanitizer, with the library and the programs instrumented.
+#
+#   .ci/tsan.sh [PROGRAM...]      all of c_tests/*.c, misuse and races; or only these
+#
+# Needs what the tests need, gcc, and setarch. Builds into build/tsan, or $CARGO_TARGET_DIR/tsan.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+out=${CARGO_TARGET_DIR:-$PWD/build}/tsan
+limit=300
+export THREADING_TEST_TIMEOUT_SCALE=20
+
+# What cannot work here, as `PROGRAM.CASE  why`, with patterns as in file names.
+skips='
+'
+
+host=$(rustc -vV | sed -n 's/^host: //p')
+runtime=$(rustc --print sysroot)/lib/rustlib/$host/lib/librustc-stable_rt.tsan.a
+library=$out/cargo/$host/release/libthreading.a
+
+# -fexceptions: a thread may be left by force anywhere, and TSan's own stack has to follow.
+flags=(-std=c11 -D_GNU_SOURCE -O1 -g -fsanitize=thread -fexceptions -Wall -Wextra -pedantic -Werror -Ic_tests -Iinclude)
+
+# Optimised little and not at link time, so that the stacks of a report show what the source has. RUSTC_BOOTSTRAP
+# because -Z is for nightly else; the standard library is as shipped and not instrumented.
+build_library() {
+  RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
+    CFLAGS="-fsanitize=thread -g" CARGO_PROFILE_RELEASE_DEBUG=2 CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+    CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+    cargo rustc --release --lib --crate-type staticlib --target "$host" --target-dir "$out/cargo"
+  gcc -std=c11 -O1 -g -Wall -Wextra -c c_tests/tsan/keys.c -o "$out/keys.o"
+}
+
+# The runtime is rustc's for both languages; gcc's lacks what the library needs.
+build_program() {
+  gcc "${flags[@]}" "$2" c_tests/harness.c "$out/keys.o" -Wl,--wrap=pthread_key_create "$library" "$runtime" \
+    -rdynamic -lstdc++ -lgcc_s -lutil -lrt -lpthread -lm -ldl -o "$out/bin/$1"
+}
+
+# Reports go to files, so that those of child processes count, whatever the case does with their output.
+run_case() {
+  local reports=$4/report status=0
+  TSAN_OPTIONS="log_path=$reports handle_segv=0 handle_abort=0 die_after_fork=0" \
+    timeout --kill-after=5 "$limit" setarch "$(uname -m)" -R "$3" "$2" || status=$?
+  if ! compgen -G "$reports.*" >/dev/null; then
+    case $2 in reported_*) return 1 ;; *) return "$status" ;; esac
+  fi
+  cat "$reports".*
+  [[ $2 == reported_* ]] && grep -q 'WARNING: ThreadSanitizer: data race' "$reports".*
+}
+export limit
+
+programs() {
+  local source
+  for source in c_tests/*.c c_tests/tsan/races.c; do basename "$source" .c; done | grep -vx harness
+  echo misuse
+}
+
+. c_tests/tsan/cases.sh
+run_programs "$@"

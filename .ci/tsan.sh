@@ -28,13 +28,15 @@ build_library() {
     CFLAGS="-fsanitize=thread -g" CARGO_PROFILE_RELEASE_DEBUG=2 CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
     CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
     cargo rustc --release --lib --crate-type staticlib --target "$host" --target-dir "$out/cargo"
+  gcc "${flags[@]}" -c c_tests/harness.c -o "$out/harness.o"
   gcc -std=c11 -O1 -g -Wall -Wextra -c c_tests/tsan/keys.c -o "$out/keys.o"
 }
 
-# The runtime is rustc's for both languages; gcc's lacks what the library needs.
+# Linked by hand, because the runtime is rustc's for both languages: gcc's lacks what the library needs.
 build_program() {
-  gcc "${flags[@]}" "$2" c_tests/harness.c "$out/keys.o" -Wl,--wrap=pthread_key_create "$library" "$runtime" \
-    -rdynamic -lstdc++ -lgcc_s -lutil -lrt -lpthread -lm -ldl -o "$out/bin/$1"
+  gcc "${flags[@]}" -c "$2" -o "$out/bin/$1.o" &&
+    gcc "$out/bin/$1.o" "$out/harness.o" "$out/keys.o" -Wl,--wrap=pthread_key_create "$library" "$runtime" \
+      -rdynamic -lstdc++ -lgcc_s -lutil -lrt -lpthread -lm -ldl -o "$out/bin/$1"
 }
 
 # Reports go to files, so that those of child processes count, whatever the case does with their output.

@@ -110,14 +110,22 @@ static inline int child_fork(void (*body)(void *), void *arg, char *output, size
 // Runs a scenario in a new process of this program. `output` may be NULL.
 static inline int child_exec(const char *scenario, char *output, size_t size) {
   int from;
+  char program[4096];
+  // By its own name: under valgrind the link itself would lead to valgrind.
+  const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+  CHECK(length > 0);
+  program[length] = '\0';
   const pid_t child = child_start(&from);
   if (child == 0) {
     setenv(CHILD_ENVIRONMENT, scenario, 1);
-    execl("/proc/self/exe", "scenario", scenario, (char *)NULL);
+    execl(program, program, scenario, (char *)NULL);
     _exit(98);
   }
   return child_end(child, from, output, size);
 }
+
+// Whether a tool runs the program, and the memory and the number of threads are not its own.
+static inline bool is_instrumented(void) { return scaled(1000) != 1000; }
 
 // For forks and signal handlers, about which the portable backend promises nothing.
 static inline void skip_on_the_portable_backend(void) {

@@ -148,8 +148,6 @@ static void say_exit(void *text) { say(text); }
 
 static void *join_main(void *arg) {
   OK(threading_thread_join(threading_main_thread(), THREADING_FOREVER));
-  CHECK(threading_thread_is_alive(threading_main_thread()) != 1);
-  EQ(threading_active_count(), 1);
   say("M");
   return arg;
 }
@@ -161,6 +159,38 @@ SCENARIO(main_leaves_by_pthread_exit) {
 }
 
 TEST(fault_D34_main_may_leave_by_pthread_exit) { check("main_leaves_by_pthread_exit", 0, "MX"); }
+
+SCENARIO(exit_with_a_joiner_of_main) {
+  spawn_thread(join_main, NULL);
+  exit(2);
+}
+
+TEST(exit_lets_joiners_of_main_go_on) { check("exit_with_a_joiner_of_main", 2, "M"); }
+
+static threading_thread exiting;
+
+static void *join_exiting(void *arg) {
+  threading_thread_join(exiting, THREADING_FOREVER);
+  say("wrong");
+  return arg;
+}
+
+static void *exit_when_joined(void *joiner) {
+  wait_blocked(*(threading_thread *)joiner);
+  exit(4);
+  return NULL;
+}
+
+SCENARIO(exit_in_a_thread_that_is_joined) {
+  threading_thread joiner;
+  OK(threading_thread_create(exit_when_joined, &joiner, NULL, &exiting));
+  joiner = spawn_thread(join_exiting, NULL);
+  OK(threading_thread_start(exiting));
+  OK(threading_thread_join(joiner, THREADING_FOREVER));
+}
+
+// The one waits for the end of the other, who waits for the end of all: only the process can end.
+TEST(exit_does_not_wait_for_who_joins_the_exiting_thread) { check("exit_in_a_thread_that_is_joined", 4, ""); }
 
 // ---- Exit callbacks ----
 

@@ -128,6 +128,23 @@ TEST(priority_after_the_end_and_of_nobody) {
   IS(threading_setpriority(UINT64_MAX, nicer_by(2)), THREADING_E_INVALID);
 }
 
+static void *check_inherited(void *arg) {
+  stage at = { false, false };
+  threading_thread thread = held(&at);
+  start_held(thread, &at);
+  EQ(nice_of(thread), *(int32_t *)arg);
+  end_held(thread, &at);
+  return NULL;
+}
+
+TEST(priority_is_inherited_from_a_thread_with_its_own) {
+  int32_t nice = nicer_by(5);
+  const threading_thread_options options = { .size = sizeof options, .priority = nice };
+  threading_thread thread;
+  OK(threading_thread_spawn(check_inherited, &nice, &options, &thread));
+  finish_thread(thread);
+}
+
 TEST(fault_B36_priority_outside_nice_is_refused) {
   const int32_t bad[] = { -21, 20, INT32_MIN, INT32_MAX };
   stage at = { false, false };

@@ -256,3 +256,10 @@ TEST(cancel_does_not_wait_for_a_running_callback_either_but_join_does) {
   EQ(r.joined, THREADING_OK);  // it had begun before the cancel: it fired and returned
   end(&r);
 }
+
+static record left_behind;
+
+TEST(a_pending_timer_does_not_keep_the_process_alive) {
+  OK(threading_timer_start(create(THREADING_SECONDS(3600), fire, &left_behind, 0)));
+  // The end of main is the test: a process that waited an hour would run into the time limit.
+}

@@ -48,16 +48,18 @@ count() { cat "$out/log/$1"/*/verdict | grep -c "^$2" || true; }
 program() {
   local name=$1 source list begin=$SECONDS verdict result=ok
   rm -rf "$out/log/$name"
-  source=$(source_of "$name")
-  build_program "$name" "$source"
-  list=$("$out/bin/$name")
+  if ! source=$(source_of "$name") || ! build_program "$name" "$source" || ! list=$("$out/bin/$name"); then
+    printf 'FAIL %-22s does not build or lists no cases\n' "$name"
+    total_failed=$((total_failed + 1))
+    return
+  fi
   xargs -P "$jobs" -I{} bash -c 'one "$1" "$2"' one "$name" {} <<<"$list"
   local passed failed skipped
   passed=$(count "$name" passed) failed=$(count "$name" FAILED) skipped=$(count "$name" skipped)
   [ "$failed" = 0 ] || result=FAIL
   printf '%-4s %-22s %4d passed, %2d failed, %2d skipped  %4d s\n' \
     $result "$name" "$passed" "$failed" "$skipped" $((SECONDS - begin))
-  for verdict in $(grep -l ^FAILED "$out/log/$name"/*/verdict); do
+  for verdict in $(grep -l ^FAILED "$out/log/$name"/*/verdict || true); do
     printf '     %s.%s %s, see %s\n' "$name" "$(basename "$(dirname "$verdict")")" \
       "$(cat "$verdict")" "$(dirname "$verdict")/output"
   done

@@ -20,9 +20,9 @@ pub(super) fn sleep(word: &AtomicU64, expected: u32, deadline: Deadline) -> Woke
     }
 }
 
-/// Wakes up to `count` of those who sleep on `word`; async-signal-safe.
-pub(crate) fn wake(word: &AtomicU64, count: u32) {
-    futex::wake(low(word), count);
+/// Wakes up to `count` of those who sleep on `word`, and says how many; async-signal-safe.
+pub(crate) fn wake(word: &AtomicU64, count: u32) -> u32 {
+    futex::wake(low(word), count)
 }
 
 /// Moves one who sleeps on `from` to those who sleep on `to`, unless `from` is no longer `expected`.

@@ -22,7 +22,7 @@ pub(crate) use backend::{requeue, wake};
 pub(crate) use graph::would_deadlock;
 #[cfg(not(loom))]
 pub(crate) use record::records;
-pub(crate) use record::{Fate, Me, Node, Published, Record, fate};
+pub(crate) use record::{Fate, Me, Node, Published, Record, fate, record_of};
 pub(crate) use spin::Spin;
 
 use crate::atomic::AtomicU64;

@@ -56,8 +56,8 @@ pub(super) fn sleep(word: &AtomicU64, expected: u32, deadline: Deadline) -> Woke
     }
 }
 
-/// Wakes up to `count` of those who sleep on `word`, the longest first.
-pub(crate) fn wake(word: &AtomicU64, count: u32) {
+/// Wakes up to `count` of those who sleep on `word`, the longest first, and says how many.
+pub(crate) fn wake(word: &AtomicU64, count: u32) -> u32 {
     let beds = BEDS.clone();
     let mut sleepers = beds.sleepers.lock().unwrap();
     let mut left = count;
@@ -68,6 +68,7 @@ pub(crate) fn wake(word: &AtomicU64, count: u32) {
         }
     }
     beds.rise.notify_all();
+    count - left
 }
 
 /// Moves one who sleeps on `from` to those who sleep on `to`.

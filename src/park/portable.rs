@@ -35,8 +35,8 @@ pub(super) fn sleep(word: &AtomicU64, expected: u32, deadline: Deadline) -> Woke
     }
 }
 
-/// Wakes up to `count` of those who sleep on `word`.
-pub(crate) fn wake(word: &AtomicU64, count: u32) {
+/// Wakes up to `count` of those who sleep on `word`, and says how many.
+pub(crate) fn wake(word: &AtomicU64, count: u32) -> u32 {
     let _errno = Errno::keep();
     let mut left = count;
     let filter = |_| match left {
@@ -47,7 +47,8 @@ pub(crate) fn wake(word: &AtomicU64, count: u32) {
         }
     };
     // SAFETY: the key is the address of a word of ours; neither callback panics or parks.
-    unsafe { parking_lot_core::unpark_filter(key(word), filter, |_| DEFAULT_UNPARK_TOKEN) };
+    let result = unsafe { parking_lot_core::unpark_filter(key(word), filter, |_| DEFAULT_UNPARK_TOKEN) };
+    result.unparked_threads as u32
 }
 
 /// Here the sleeper is woken instead: it goes to `to` by itself.

@@ -79,6 +79,9 @@ pub(crate) struct Record {
     deadline: AtomicI64,
     since: AtomicI64,
     pub(crate) node: Node,
+    /// A waiter that this thread has notified and not woken: it wakes it when it releases that lock.
+    deferred: AtomicPtr<Record>,
+    deferred_for: AtomicU64,
     pub(crate) cache: Cache,
     /// The values of its locals, for the thread layer: here is where a thread looks first.
     pub(crate) locals: AtomicPtr<()>,
@@ -108,6 +111,8 @@ impl Record {
                 next: AtomicPtr::new(null_mut()),
                 previous: AtomicPtr::new(null_mut()),
             },
+            deferred: AtomicPtr::new(null_mut()),
+            deferred_for: AtomicU64::new(0),
             cache: Cache::new(),
             locals: AtomicPtr::new(null_mut()),
             local_room: AtomicU64::new(0),
@@ -119,6 +124,7 @@ impl Record {
         self.held.set(0);
         self.touching.store(0, Relaxed);
         self.sequence.store(self.sequence.load(Relaxed) & !1, Relaxed);
+        self.deferred.store(null_mut(), Relaxed);
         self.node.next.store(null_mut(), Relaxed);
         self.node.previous.store(null_mut(), Relaxed);
         self.id.store(id, SeqCst);
@@ -148,6 +154,16 @@ impl Record {
     /// The object that its thread was about to take or give back last.
     pub(crate) fn touching(&self) -> u64 {
         self.touching.load(Relaxed)
+    }
+
+    /// Takes the waiter whose wake this thread has put off until it releases `lock`.
+    pub(crate) fn take_deferred(&self, lock: u64) -> Option<&'static Record> {
+        if self.deferred.load(SeqCst).is_null() || self.deferred_for.load(Relaxed) != lock {
+            return None;
+        }
+        let waiter = self.deferred.swap(null_mut(), SeqCst);
+        // SAFETY: records are never given back.
+        (!waiter.is_null()).then(|| unsafe { &*waiter })
     }
 
     /// The current wait with its sequence number, or `None` when the thread does not wait.
@@ -213,6 +229,24 @@ impl Me {
         self.0.held.set(self.0.held.get().wrapping_sub(1));
     }
 
+    /// Puts off waking a waiter until this thread releases `lock`; false when it has put off one already.
+    pub(crate) fn defer(self, waiter: &'static Record, lock: u64) -> bool {
+        let record = self.0;
+        if !record.deferred.load(Relaxed).is_null() {
+            return false;
+        }
+        record.deferred_for.store(lock, Relaxed);
+        record.deferred.store((waiter as *const Record).cast_mut(), SeqCst);
+        true
+    }
+
+    /// Wakes whom this thread has put off, when it ends without releasing.
+    pub(crate) fn wake_deferred(self) {
+        if let Some(waiter) = self.0.take_deferred(self.0.deferred_for.load(Relaxed)) {
+            super::wake(&waiter.node.word, 1);
+        }
+    }
+
     /// How many owned primitives this thread holds.
     pub(crate) fn held(self) -> u64 {
         self.0.held.get()
@@ -242,6 +276,15 @@ impl Me {
         let record = self.0;
         record.sequence.store(record.sequence.load(Relaxed).wrapping_add(1), SeqCst);
     }
+}
+
+/// The record of the thread `owner`, if it is one: the caller's own in a model.
+pub(crate) fn record_of(owner: u64, me: Me) -> Option<&'static Record> {
+    #[cfg(not(loom))]
+    if owner != me.id() {
+        return records().at(crate::slot::index_of(owner)).filter(|record| record.id() == owner);
+    }
+    (owner == me.id()).then_some(me.0)
 }
 
 /// What became of a thread that an owner word names.

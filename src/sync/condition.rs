@@ -217,7 +217,7 @@ impl Live<Condition> {
         let notified = me.record().node.told() == NOTIFIED && !super::seeded(super::Seed::Condition);
         if !notified {
             self.unlink(me.record());
-            let _ = under.word().count_in(false);
+            let _ = under.word().count_in();
         }
         body.guard.leave();
         if notified { Ok(()) } else { Err(Error::Timeout) }
@@ -277,28 +277,27 @@ impl Live<Condition> {
         }
     }
 
-    /// The first is woken and takes the lock when it is released; the others are moved to its queue.
+    /// The first is woken by the release of the lock, and not before; the others are moved to its queue.
     #[cold]
     fn notify_slow(self, me: Me, under: Under, n: i64) -> Result {
         let word = under.word();
         me.touch(self.id);
-        for place in 0..n {
-            let Some((waiter, told)) = self.notify_one(word, place == 0) else { break };
-            if place == 0 {
-                park::wake(&waiter.node.word, 1);
-            } else {
+        for _ in 0..n {
+            let Some((waiter, told)) = self.notify_one(word) else { break };
+            if !me.defer(waiter, word.id) {
                 park::requeue(&waiter.node.word, told, &word.head.state);
             }
         }
-        if n > 1 && !under.mine(me) {
-            // Somebody released a plain Lock under its holder's feet: a release may have missed those moved.
+        if !under.mine(me) {
+            // Somebody released a plain Lock under its holder's feet: that release may have missed them all.
+            me.wake_deferred();
             word.look_again();
         }
         Ok(())
     }
 
     /// The one who waited longest, with the word that it may still sleep on.
-    fn notify_one(self, word: Word, woken: bool) -> Option<(&'static Record, u32)> {
+    fn notify_one(self, word: Word) -> Option<(&'static Record, u32)> {
         let body = &self.slot.body;
         body.guard.enter();
         // A waiter keeps the condition alive; without one the slot may be another condition's by now.
@@ -306,7 +305,7 @@ impl Live<Condition> {
         let notified = (!first.is_null()).then(|| {
             let waiter = record_of(first);
             self.unlink(waiter);
-            let _ = word.count_in(woken);
+            let _ = word.count_in();
             // From here on the waiter may be gone and its node in use elsewhere.
             (waiter, waiter.node.tell(NOTIFIED).1)
         });

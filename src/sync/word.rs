@@ -16,7 +16,7 @@
 
 use crate::atomic::Ordering::*;
 use crate::error::{Error, Result};
-use crate::park::{self, Fate, Me, Spin, Wait, Woken};
+use crate::park::{self, Fate, Me, Record, Spin, Wait, Woken};
 use crate::slot::{Head, generation_of, lives, word};
 use crate::time::Timeout;
 
@@ -133,7 +133,7 @@ impl Word {
             }
         }
         let wait = Wait::begin(me, self.id, timeout);
-        self.count_in(false)?;
+        self.count_in()?;
         self.wait_counted(me, &wait, OnCycle::Fail)
     }
 
@@ -144,12 +144,11 @@ impl Word {
         self.wait_counted(me, &wait, OnCycle::TellOthers)
     }
 
-    /// One waiter more. A condition also counts in those whom it sends here: `woken` or asleep.
-    pub(crate) fn count_in(self, woken: bool) -> Result {
+    /// One waiter more; a condition also counts in those whom it sends here.
+    pub(crate) fn count_in(self) -> Result {
         loop {
             let bits = self.bits()?;
-            let waking = if woken { bits | WAKING } else { bits };
-            if bits & CLOSING == 0 && self.exchange(bits, waking + WAITER) {
+            if bits & CLOSING == 0 && self.exchange(bits, bits + WAITER) {
                 return Ok(());
             }
         }
@@ -235,6 +234,7 @@ impl Word {
     #[cold]
     #[inline(never)]
     pub(crate) fn release_slow(self, me: Me) -> Result {
+        let mut holder = 0;
         loop {
             let bits = self.bits()?;
             if bits & CLOSING != 0 {
@@ -245,7 +245,7 @@ impl Word {
                 return Err(Error::NotLocked);
             }
             me.touch(self.id);
-            self.head.owner.store(0, SeqCst);
+            holder = holder.max(self.head.owner.swap(0, SeqCst));
             let free = match (waiters(bits), bits & STARVING, bits & WAKING) {
                 (0, _, _) => bits & !FLAGS,
                 (_, STARVING, _) => bits | GRANT,
@@ -253,11 +253,24 @@ impl Word {
                 _ => (bits & !LOCKED) | WAKING,
             };
             if self.exchange(bits, free) {
-                if free & GRANT != 0 || bits & WAKING == 0 && waiters(bits) > 0 {
-                    park::wake(&self.head.state, 1);
-                }
+                // After the exchange: a notifier that puts off a wake looks afterwards whether it still holds.
+                let put_off = park::record_of(holder, me).and_then(|record| record.take_deferred(self.id));
+                self.wake_after_release(bits, free, put_off);
                 return Ok(());
             }
+        }
+    }
+
+    /// Wakes one waiter if the release asks for it: whoever was notified under the lock, if anyone was.
+    fn wake_after_release(self, bits: u32, free: u32, put_off: Option<&Record>) {
+        let granted = free & GRANT != 0;
+        let wakes_one = !granted && bits & WAKING == 0 && waiters(bits) > 0;
+        // Also when it is not its turn: it looks, and then sleeps where the others do. Moving it there
+        // asleep could come after the release that would have woken it.
+        let woken = put_off.map_or(0, |waiter| park::wake(&waiter.node.word, 1));
+        // One that was put off may have left its own word by itself, and sleep on this one already.
+        if granted || wakes_one && woken == 0 {
+            park::wake(&self.head.state, 1);
         }
     }
 
@@ -268,7 +281,8 @@ impl Word {
                 return;
             }
             if self.exchange(bits, bits | WAKING) {
-                return park::wake(&self.head.state, u32::MAX);
+                park::wake(&self.head.state, u32::MAX);
+                return;
             }
         }
     }

@@ -32,13 +32,14 @@ pub(crate) fn wait(word: *const u32, expected: u32, deadline: Option<i64>) -> bo
     }
 }
 
-/// Wakes up to `count` of those who sleep on `word`; async-signal-safe.
-pub(crate) fn wake(word: *const u32, count: u32) {
+/// Wakes up to `count` of those who sleep on `word`, and says how many; async-signal-safe.
+pub(crate) fn wake(word: *const u32, count: u32) -> u32 {
     let _errno = Errno::keep();
     let operation = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
     let count = count.min(i32::MAX as u32);
     // SAFETY: waking by address reads nothing there.
-    unsafe { libc::syscall(libc::SYS_futex, word, operation, count) };
+    let woken = unsafe { libc::syscall(libc::SYS_futex, word, operation, count) };
+    woken.max(0) as u32
 }
 
 /// Moves one sleeper from `from`, if it still holds `expected`, to `to`, without waking it.

@@ -78,6 +78,7 @@ fn finish(me: Me, control: &Control) {
         *control.own.error_text.get() = super::text::Text::EMPTY;
         (*control.own.last_failure.get()).clear();
     }
+    me.wake_deferred();
     let (id, held) = (me.id(), me.held());
     current::leave(true);
     me.record().bury();

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Runs cases of the C test programs under valgrind's memcheck: no bad access, and nothing definitely lost.
+#
+#   .ci/valgrind.sh [PROGRAM...]      the programs below; or only these
+#
+# Needs what the tests need, and valgrind. Builds into build/valgrind, or $CARGO_TARGET_DIR/valgrind.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+out=${CARGO_TARGET_DIR:-$PWD/build}/valgrind
+limit=300
+export THREADING_TEST_TIMEOUT_SCALE=20
+
+# What cannot work here, as `PROGRAM.CASE  why`, with patterns as in file names.
+skips='
+'
+
+library=$out/cargo/release/libthreading.so
+flags=(-std=c11 -D_GNU_SOURCE -O1 -g -fexceptions -Wall -Wextra -pedantic -Werror -Ic_tests -Iinclude)
+
+# As released, with debugging information.
+build_library() {
+  CARGO_PROFILE_RELEASE_DEBUG=2 \
+    cargo rustc --release --lib --crate-type cdylib --target-dir "$out/cargo"
+  # The name that programs look for at run time.
+  ln -sf libthreading.so "$out/cargo/release/$(objdump -p "$library" | awk '$1 == "SONAME" { print $2 }')"
+}
+
+build_program() {
+  gcc "${flags[@]}" "$2" c_tests/harness.c -L"${library%/*}" -lthreading -Wl,-rpath,"${library%/*}" -lpthread -lm \
+    -o "$out/bin/$1"
+}
+
+# --fair-sched: threads of equal rights take turns, else one that polls may keep the others from running for long.
+# Child processes have logs of their own, and count too.
+run_case() {
+  local reports=$4/report status=0
+  timeout --kill-after=5 "$limit" \
+    valgrind --quiet --fair-sched=yes --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
+    --show-leak-kinds=definite --num-callers=30 --log-file="$reports.%p" "$3" "$2" || status=$?
+  cat "$reports".*
+  return "$status"
+}
+export limit
+
+# Those that say nothing of memory that the others do not, or only run for long, are left out.
+programs() {
+  printf '%s\n' lock rlock condition condition_wait_for semaphore event barrier local timer timer_callbacks with \
+    thread thread_argument thread_attributes thread_identity registry hooks options status time smoke
+}
+
+. c_tests/tsan/cases.sh
+run_programs "$@"

@@ -43,6 +43,7 @@ static void *hammer(void *arg) {
     OK(threading_event_clear(all.event));
     OK(threading_local_set(all.local, arg));
     use_objects();
+    if (arg != NULL) use_thread_and_timer();
   }
   return arg;
 }
@@ -80,7 +81,7 @@ static void hammer_while(void (*forks)(void)) {
   threading_thread threads[4];
   skip_on_the_portable_backend();
   make_world();
-  for (int i = 0; i < 4; i++) threads[i] = spawn_thread(hammer, NULL);
+  for (int i = 0; i < 4; i++) threads[i] = spawn_thread(hammer, i < 2 ? &all : NULL);
   forks();
   atomic_store(&all.stop, true);
   for (int i = 0; i < 4; i++) finish_thread(threads[i]);

@@ -129,10 +129,11 @@ impl<T> Live<T> {
         generation_of(self.id)
     }
 
-    /// The lower half of the state word, if the object lives.
+    /// The lower half of the state word, if the object lives. SeqCst: often it is looked at after another
+    /// word was written, while somebody else does the two the other way round.
     #[inline(always)]
     pub(crate) fn bits(self) -> Result<u32> {
-        let state = self.slot.head.state.load(Acquire);
+        let state = self.slot.head.state.load(SeqCst);
         if lives(state, self.generation()) { Ok(state as u32) } else { Err(Error::StaleHandle) }
     }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Compares docs/faults.md with the cases: every row that names a program has a case fault_<row>_..., in each program
-that it names first, and every such case has its row.
+"""Compares docs/faults.md with the cases: a row that names programs has a case fault_<row>_... in each of them, and
+every such case has its row.
 
     check_faults.py docs/faults.md c_tests
 """

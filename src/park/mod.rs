@@ -20,9 +20,9 @@ mod backend;
 
 pub(crate) use backend::{requeue, wake};
 pub(crate) use graph::would_deadlock;
-#[cfg(not(loom))]
-pub(crate) use record::records;
 pub(crate) use record::{Fate, Me, Node, Published, Record, fate, record_of};
+#[cfg(not(loom))]
+pub(crate) use record::{is_awaitable, records};
 pub(crate) use spin::Spin;
 
 use crate::atomic::AtomicU64;

@@ -73,6 +73,8 @@ pub(crate) struct Record {
     touching: AtomicU64,
     /// The thread of this record that stayed behind in a parent process, else 0.
     lost: AtomicU64,
+    /// The thread of this record when those who join it need not wait for it any more, though it runs.
+    over: AtomicU64,
     /// Odd while it waits; changes at both ends of every wait.
     sequence: AtomicU64,
     object: AtomicU64,
@@ -102,6 +104,7 @@ impl Record {
             held: Cell::new(0),
             touching: AtomicU64::new(0),
             lost: AtomicU64::new(0),
+            over: AtomicU64::new(0),
             sequence: AtomicU64::new(0),
             object: AtomicU64::new(0),
             deadline: AtomicI64::new(0),
@@ -139,6 +142,12 @@ impl Record {
     pub(crate) fn lose(&self) {
         self.lost.store(self.id(), SeqCst);
         self.bury();
+    }
+
+    /// From now on nobody waits for the thread, though it runs: the main one, when the process exits.
+    #[cfg(not(loom))]
+    pub(crate) fn set_over(&self) {
+        self.over.store(self.id(), SeqCst);
     }
 
     /// The thread that was lost with this record.
@@ -309,6 +318,13 @@ pub(crate) fn fate(owner: u64) -> Fate {
     } else {
         Fate::Ended
     }
+}
+
+/// Whether `thread` runs, so that one who joins it waits for it.
+#[cfg(not(loom))]
+pub(crate) fn is_awaitable(thread: u64) -> bool {
+    let record = records().at(crate::slot::index_of(thread));
+    record.is_some_and(|record| record.id() == thread && record.over.load(SeqCst) != thread)
 }
 
 /// Threads of a model live as long as the model.

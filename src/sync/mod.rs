@@ -55,6 +55,7 @@ mod by_id {
     use super::rlock::RLock;
     use super::semaphore::Semaphore;
     use crate::atomic::Ordering::SeqCst;
+    use crate::park;
     use crate::slot::{Object, find, kind, kind_of};
 
     /// The thread that alone can end a wait for this object: an RLock's owner, a joined thread itself.
@@ -65,7 +66,7 @@ mod by_id {
                 let owner = lock.slot.head.owner.load(SeqCst);
                 lock.bits().ok().filter(|_| owner != 0).map(|_| owner)
             }
-            kind::THREAD => Some(object),
+            kind::THREAD => Some(object).filter(|&thread| park::is_awaitable(thread)),
             _ => None,
         }
     }

@@ -4,7 +4,8 @@ use super::{DAEMON, FOREIGN, Handle, current, registry};
 use crate::atomic::{AtomicU32, Ordering::*};
 use crate::error::{Error, Result};
 use crate::frame::{self, Callback, NOTHING};
-use crate::park::Me;
+use crate::park::{Me, records};
+use crate::slot::index_of;
 use crate::sys::native;
 use crate::time::Timeout;
 use core::cell::UnsafeCell;
@@ -134,6 +135,9 @@ fn next_to_wait_for(me: Me, given_up: &[u64]) -> Option<Handle> {
 extern "C" fn at_process_exit() {
     // From here on nothing more comes of the main thread: who joins it goes on.
     if let Ok(main) = registry::main() {
+        if let Some(record) = records().at(index_of(main.id)) {
+            record.set_over();
+        }
         let _ = main.end();
     }
     match current::me() {

@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 out=${CARGO_TARGET_DIR:-$PWD/build}/valgrind
 limit=300
-export THREADING_TEST_TIMEOUT_SCALE=20
+export THREADING_TEST_TIMEOUT_SCALE=10
 
 # What cannot work here, as `PROGRAM.CASE  why`, with patterns as in file names.
 skips='

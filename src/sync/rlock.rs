@@ -145,3 +145,27 @@ impl Live<RLock> {
         super::lock::close(self, me, || self.slot.body.conditions.load(SeqCst) == 0)
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::slot::find;
+
+    #[test]
+    fn the_deepest_level_is_the_last() {
+        let me = crate::thread::me().unwrap();
+        let lock = find::<RLock>(create(me).unwrap()).unwrap();
+        lock.acquire(me, Timeout::FOREVER).unwrap();
+        lock.slot.body.depth.store(DEEPEST - 2, Relaxed);
+        lock.acquire(me, Timeout::FOREVER).unwrap();
+        assert_eq!(lock.recursion_count(me), Ok(super::super::COUNT_MAX));
+        assert_eq!(lock.acquire(me, Timeout::FOREVER), Err(Error::Overflow));
+        assert_eq!(lock.recursion_count(me), Ok(super::super::COUNT_MAX));
+        lock.release(me).unwrap();
+        assert_eq!(lock.recursion_count(me), Ok(super::super::COUNT_MAX - 1));
+        lock.slot.body.depth.store(0, Relaxed);
+        lock.release(me).unwrap();
+        assert_eq!(lock.release(me), Err(Error::NotOwner));
+        lock.destroy(me).unwrap();
+    }
+}

@@ -5,7 +5,9 @@
 #   programs  prints the names of all programs
 #   build_library
 #   build_program NAME SOURCE
-#   run_case PROGRAM CASE BINARY DIRECTORY    status 0: passed; 77: the case skips itself; else failed
+#   run_case BINARY CASE REPORT        leaves what the checker has to report, and only that, in files REPORT.*
+#
+# A case whose name begins with `reported` has a fault on purpose: it passes when that is reported.
 
 jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN)}
 
@@ -25,20 +27,25 @@ source_of() {
   esac
 }
 
-# Runs one case and writes its verdict beside its log.
+# Runs one case and writes its verdict beside its log. A report counts from whatever process of the case it comes, and
+# however that ended.
 one() {
-  local name=$1 case=$2 directory=$out/log/$1/$2 status=0
+  local directory=$out/log/$1/$2 status=0 reports
   mkdir -p "$directory"
-  if skipped "$name.$case"; then
+  if skipped "$1.$2"; then
     echo skipped >"$directory/verdict"
     return
   fi
-  run_case "$name" "$case" "$out/bin/$name" "$directory" >"$directory/output" 2>&1 </dev/null || status=$?
-  case $status in
-    0) echo passed ;;
-    77) echo skipped ;;
-    124 | 137) echo "FAILED: no end" ;;
-    *) echo "FAILED: exit status $status" ;;
+  run_case "$out/bin/$1" "$2" "$directory/report" >"$directory/output" 2>&1 </dev/null || status=$?
+  reports=$(find "$directory" -name 'report.*' -size +0)
+  case $2:$status:$reports in
+    reported*:) echo "FAILED: the fault was not reported" ;;
+    reported*) echo passed ;;
+    *:124: | *:137:) echo "FAILED: no end" ;;
+    *:0:) echo passed ;;
+    *:77:) echo skipped ;;
+    *:) echo "FAILED: exit status $status" ;;
+    *) echo "FAILED: reported" ;;
   esac >"$directory/verdict"
 }
 
@@ -60,8 +67,7 @@ program() {
   printf '%-4s %-22s %4d passed, %2d failed, %2d skipped  %4d s\n' \
     $result "$name" "$passed" "$failed" "$skipped" $((SECONDS - begin))
   for verdict in $(grep -l ^FAILED "$out/log/$name"/*/verdict || true); do
-    printf '     %s.%s %s, see %s\n' "$name" "$(basename "$(dirname "$verdict")")" \
-      "$(cat "$verdict")" "$(dirname "$verdict")/output"
+    printf '     %s %s, see %s\n' "$(basename "${verdict%/*}")" "$(cat "$verdict")" "${verdict%/*}"
   done
   total_passed=$((total_passed + passed)) total_failed=$((total_failed + failed))
   total_skipped=$((total_skipped + skipped))

@@ -1,5 +1,5 @@
-// Plain data passed on by each primitive, for ThreadSanitizer: the library orders what it promises to order, and nothing
-// that it does not. Cases whose names begin with `reported` race on purpose and have to be reported; see .ci/tsan.sh.
+// Plain data passed on by each primitive, for ThreadSanitizer: the library orders what it promises to order, and no
+// more. Cases whose names begin with `reported` race on purpose and have to be reported; see .ci/tsan.sh.
 #include "harness.h"
 
 enum { ROUNDS = 2000 };

@@ -249,6 +249,12 @@ impl Me {
         true
     }
 
+    /// Whether this thread has put off a wake.
+    #[inline(always)]
+    pub(crate) fn has_deferred(self) -> bool {
+        !self.0.deferred.load(Relaxed).is_null()
+    }
+
     /// Wakes whom this thread has put off, when it ends without releasing.
     pub(crate) fn wake_deferred(self) {
         if let Some(waiter) = self.0.take_deferred(self.0.deferred_for.load(Relaxed)) {

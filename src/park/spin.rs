@@ -17,6 +17,11 @@ impl Spin {
         Spin { step: 0, last: 10 }
     }
 
+    /// No more looks.
+    pub(crate) const fn over() -> Spin {
+        Spin { step: 0, last: 0 }
+    }
+
     /// As long as a partner on another processor needs to answer; below 50 microseconds.
     pub(crate) const fn long() -> Spin {
         Spin { step: 0, last: 40 }

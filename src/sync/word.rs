@@ -5,7 +5,7 @@
 //! | `LOCKED`   | somebody holds it, or it is being handed over                                       |
 //! | `WAKING`   | a waiter was woken and has not looked yet; releasing wakes no second one            |
 //! | `GRANT`    | with `LOCKED`: released to the waiters; whichever looks first owns it, nobody else  |
-//! | `STARVING` | a waiter has waited a millisecond: every release is a `GRANT` until they catch up   |
+//! | `STARVING` | a waiter has waited a millisecond: the next release is a `GRANT`                    |
 //! | `CLOSING`  | with `LOCKED`: destroy looks whether it may; lasts a few instructions               |
 //! | `WAITER`*n | n threads wait: exact, because each counts itself in and out                        |
 //!
@@ -79,29 +79,50 @@ impl Word {
         self.head.state.compare_exchange(old, new, SeqCst, Relaxed).is_ok()
     }
 
-    /// Takes the word when nothing stands in the way.
+    /// Takes the word when it is free and no waiter is served first.
     #[inline(always)]
     pub(crate) fn try_fast(self, me: Me) -> bool {
         let (free, held) = (word(self.generation(), 0), word(self.generation(), LOCKED));
         me.touch(self.id);
-        let taken = self.head.state.compare_exchange(free, held, Acquire, Relaxed).is_ok();
+        let taken = match self.head.state.compare_exchange(free, held, Acquire, Relaxed) {
+            Ok(_) => true,
+            Err(now) => self.try_barge(now),
+        };
         if taken {
             self.head.owner.store(me.id(), Relaxed);
         }
         taken
     }
 
-    /// Gives the word back when nobody waits; the caller has seen that it may.
+    /// Threads wait, but the word is free: takes it before the one that was woken comes to it.
+    #[inline(always)]
+    fn try_barge(self, now: u64) -> bool {
+        let free = now as u32 & (LOCKED | STARVING) == 0 && lives(now, self.generation());
+        free && self.head.state.compare_exchange(now, now | LOCKED as u64, Acquire, Relaxed).is_ok()
+    }
+
+    /// Gives the word back when nobody need be woken; the caller has seen that it may.
     #[inline(always)]
     pub(crate) fn release_fast(self, me: Me) -> bool {
-        let (held, free) = (word(self.generation(), LOCKED), word(self.generation(), 0));
-        if self.head.state.load(Relaxed) != held {
+        let now = self.head.state.load(Relaxed);
+        let held = word(self.generation(), LOCKED);
+        if now != held && !self.is_looked_after(now, me) {
             return false;
         }
         me.touch(self.id);
         self.head.owner.store(0, Relaxed);
         let order = if super::seeded(super::Seed::Word) { Relaxed } else { Release };
-        self.head.state.compare_exchange(held, free, order, Relaxed).is_ok()
+        self.head.state.compare_exchange(now, now - LOCKED as u64, order, Relaxed).is_ok()
+    }
+
+    /// Threads wait, but releasing need not wake any: one was woken and is about to look, and the caller,
+    /// who holds the word, has put off no wake until now.
+    #[inline(always)]
+    fn is_looked_after(self, now: u64, me: Me) -> bool {
+        now as u32 & (LOCKED | WAKING | GRANT | STARVING | CLOSING) == LOCKED | WAKING
+            && lives(now, self.generation())
+            && self.head.owner.load(Relaxed) == me.id()
+            && !me.has_deferred()
     }
 
     /// Takes the word, waiting for it as long as `timeout` says.
@@ -159,18 +180,17 @@ impl Word {
         let endless = self.owned == Owned::ByOne && wait.deadline().is_never();
         let mut look_for_cycle = endless;
         let mut woken = Woken::LookAgain;
+        let mut spin = Spin::over();
         loop {
             let bits = self.bits()?;
             let settled = bits & !WAKING;
+            let calm = if waiters(bits) == 1 { settled & !STARVING } else { settled };
             if bits & GRANT != 0 {
-                // Ours as good as anybody's who waits. The starving go on until one was served soon.
-                let last = waiters(bits) == 1 || wait.age() < PATIENCE;
-                let calm = if last { settled & !STARVING } else { settled };
-                if self.exchange(bits, (calm & !GRANT) - WAITER) {
+                // Ours as good as anybody's who waits. Others who starve will say so when they look.
+                if self.exchange(bits, (settled & !(GRANT | STARVING)) - WAITER) {
                     return self.owned_by(me);
                 }
             } else if bits & LOCKED == 0 {
-                let calm = if waiters(bits) == 1 { settled & !STARVING } else { settled };
                 if self.exchange(bits, (calm | LOCKED) - WAITER) {
                     return self.owned_by(me);
                 }
@@ -178,10 +198,11 @@ impl Word {
                 self.count_out();
                 return taken;
             } else if woken == Woken::TimedOut {
-                let calm = if waiters(bits) == 1 { settled & !STARVING } else { settled };
                 if self.exchange(bits, calm - WAITER) {
                     return Err(Error::Timeout);
                 }
+            } else if spin.next() {
+                // Just woken, it is worth a few looks: the next release need not wake again.
             } else if look_for_cycle {
                 look_for_cycle = false;
                 match (park::would_deadlock(me, super::awaited_owner), on_cycle) {
@@ -193,10 +214,14 @@ impl Word {
                     (Some(next), OnCycle::TellOthers) => super::look_again(next),
                 }
             } else if bits & STARVING == 0 && wait.age() >= PATIENCE {
-                self.exchange(bits, settled | STARVING);
+                // Awake, and so served at once by the next release.
+                if self.exchange(bits, bits | STARVING | WAKING) {
+                    spin = Spin::short();
+                }
             } else if bits & WAKING == 0 || self.exchange(bits, settled) {
                 woken = wait.sleep(&self.head.state, settled);
                 look_for_cycle = endless && on_cycle == OnCycle::Fail;
+                spin = Spin::short();
             }
         }
     }
@@ -255,21 +280,20 @@ impl Word {
             if self.exchange(bits, free) {
                 // After the exchange: a notifier that puts off a wake looks afterwards whether it still holds.
                 let put_off = park::record_of(holder, me).and_then(|record| record.take_deferred(self.id));
-                self.wake_after_release(bits, free, put_off);
+                self.wake_after_release(bits, put_off);
                 return Ok(());
             }
         }
     }
 
     /// Wakes one waiter if the release asks for it: whoever was notified under the lock, if anyone was.
-    fn wake_after_release(self, bits: u32, free: u32, put_off: Option<&Record>) {
-        let granted = free & GRANT != 0;
-        let wakes_one = !granted && bits & WAKING == 0 && waiters(bits) > 0;
+    fn wake_after_release(self, bits: u32, put_off: Option<&Record>) {
+        let wakes_one = bits & WAKING == 0 && waiters(bits) > 0;
         // Also when it is not its turn: it looks, and then sleeps where the others do. Moving it there
         // asleep could come after the release that would have woken it.
         let woken = put_off.map_or(0, |waiter| park::wake(&waiter.node.word, 1));
         // One that was put off may have left its own word by itself, and sleep on this one already.
-        if granted || wakes_one && woken == 0 {
+        if wakes_one && woken == 0 {
             park::wake(&self.head.state, 1);
         }
     }

@@ -1,86 +1,123 @@
-//! Sleeping in loom's models: a futex built of loom's own mutex and condition.
+//! Sleeping in loom's models: a futex whose sleepers stand in one queue.
+//!
+//! Between two accesses to loom's atomics a thread of a model is alone, so what follows an access belongs to it. The
+//! word is compared by an exchange of nothing, since loom gives only those the newest value; the system does so by a
+//! barrier. A deadline may come at any moment after the sleep began.
 
-use super::Woken;
-use crate::atomic::{AtomicU64, Ordering::SeqCst};
+use super::{Record, Woken};
+use crate::atomic::{AtomicU64, Ordering::*, Seed, seeded};
+use crate::slot::{handle, kind};
 use crate::time::Deadline;
-use loom::sync::{Condvar, Mutex};
-use std::cell::RefCell;
+use loom::thread::{self, Thread};
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Mutex, MutexGuard};
 
-/// One who sleeps: the address it sleeps on, and whether it was woken.
+/// One who sleeps.
 struct Sleeper {
-    key: usize,
-    woken: bool,
+    thread: Thread,
+    /// The address of the word it sleeps on.
+    word: usize,
 }
 
 struct Beds {
-    sleepers: Mutex<VecDeque<(u64, Sleeper)>>,
-    rise: Condvar,
+    /// Changed by every step, so that loom tries them in every order; it orders no other memory.
+    steps: AtomicU64,
+    sleepers: Mutex<VecDeque<Sleeper>>,
 }
 
 loom::lazy_static! {
-    static ref BEDS: Arc<Beds> =
-        Arc::new(Beds { sleepers: Mutex::new(VecDeque::new()), rise: Condvar::new() });
+    static ref BEDS: Beds = Beds { steps: AtomicU64::new(0), sleepers: Mutex::default() };
 }
 
-std::thread_local! {
-    static NEXT: RefCell<u64> = const { RefCell::new(0) };
+/// The threads of a model, found as the library's own are: by the index in a thread's number.
+pub(crate) struct Records([Record; 4]);
+
+impl Records {
+    pub(crate) fn at(&self, index: u32) -> Option<&Record> {
+        self.0.get(index as usize)
+    }
 }
 
-fn key(word: &AtomicU64) -> usize {
+loom::lazy_static! {
+    static ref RECORDS: Records =
+        Records(std::array::from_fn(|n| Record::new(handle(kind::THREAD, n as u32, 1))));
+}
+
+pub(crate) fn records() -> &'static Records {
+    &RECORDS
+}
+
+/// Brings all this into being before there are threads that could race for that.
+pub(crate) fn make_beds() {
+    step();
+    records();
+}
+
+fn step() {
+    BEDS.steps.fetch_add(1, Relaxed);
+}
+
+fn sleepers() -> MutexGuard<'static, VecDeque<Sleeper>> {
+    BEDS.sleepers.lock().expect("nothing panics inside")
+}
+
+fn address(word: &AtomicU64) -> usize {
     word as *const AtomicU64 as usize
 }
 
-/// Sleeps while the lower half of `word` is `expected`; a deadline that can come comes at once.
+/// Whether the lower half of `word` is `expected` now.
+fn compare(word: &AtomicU64, expected: u32) -> bool {
+    word.fetch_or(0, Relaxed) as u32 == expected
+}
+
+/// Sleeps while the lower half of `word` is `expected`.
 pub(super) fn sleep(word: &AtomicU64, expected: u32, deadline: Deadline) -> Woken {
-    let beds = BEDS.clone();
-    let mut sleepers = beds.sleepers.lock().unwrap();
-    if word.load(SeqCst) as u32 != expected {
+    step();
+    if !compare(word, expected) && !seeded(Seed::Sleep) {
         return Woken::LookAgain;
     }
+    let thread = thread::current();
+    let me = thread.id();
+    sleepers().push_back(Sleeper { thread, word: address(word) });
     if !deadline.is_never() {
-        return Woken::TimedOut;
+        step();
+        let place = sleepers().iter().position(|sleeper| sleeper.thread.id() == me);
+        return match place.and_then(|place| sleepers().remove(place)) {
+            Some(_) => Woken::TimedOut,
+            None => Woken::LookAgain,
+        };
     }
-    let me = NEXT.with(|next| {
-        *next.borrow_mut() += 1;
-        *next.borrow()
-    });
-    sleepers.push_back((me, Sleeper { key: key(word), woken: false }));
-    loop {
-        sleepers = beds.rise.wait(sleepers).unwrap();
-        if let Some(place) = sleepers.iter().position(|(id, sleeper)| *id == me && sleeper.woken) {
-            sleepers.remove(place);
-            return Woken::LookAgain;
-        }
+    while sleepers().iter().any(|sleeper| sleeper.thread.id() == me) {
+        thread::park();
     }
+    Woken::LookAgain
 }
 
 /// Wakes up to `count` of those who sleep on `word`, the longest first, and says how many.
 pub(crate) fn wake(word: &AtomicU64, count: u32) -> u32 {
-    let beds = BEDS.clone();
-    let mut sleepers = beds.sleepers.lock().unwrap();
+    step();
     let mut left = count;
-    for (_, sleeper) in sleepers.iter_mut() {
-        if left > 0 && sleeper.key == key(word) && !sleeper.woken {
-            sleeper.woken = true;
+    sleepers().retain(|sleeper| {
+        let wakes = left > 0 && sleeper.word == address(word);
+        if wakes {
             left -= 1;
+            sleeper.thread.unpark();
         }
-    }
-    beds.rise.notify_all();
+        !wakes
+    });
     count - left
 }
 
-/// Moves one who sleeps on `from` to those who sleep on `to`.
+/// Moves one who sleeps on `from` to those who sleep on `to`, unless `from` is no longer `expected`.
 pub(crate) fn requeue(from: &AtomicU64, expected: u32, to: &AtomicU64) {
-    let beds = BEDS.clone();
-    let mut sleepers = beds.sleepers.lock().unwrap();
-    if from.load(SeqCst) as u32 != expected {
+    step();
+    if !compare(from, expected) {
         return;
     }
-    let found = sleepers.iter().position(|(_, sleeper)| sleeper.key == key(from) && !sleeper.woken);
-    if let Some((id, mut sleeper)) = found.and_then(|place| sleepers.remove(place)) {
-        sleeper.key = key(to);
-        sleepers.push_back((id, sleeper));
+    let mut sleepers = sleepers();
+    let found = sleepers.iter().position(|sleeper| sleeper.word == address(from));
+    if let Some(mut sleeper) = found.and_then(|place| sleepers.remove(place)) {
+        sleeper.word = address(to);
+        sleepers.push_back(sleeper);
     }
 }

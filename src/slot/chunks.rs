@@ -9,11 +9,14 @@ use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 
-/// Elements in a chunk.
+/// How many bits of an index tell elements of one chunk apart.
 #[cfg(not(loom))]
-const CHUNK: usize = 4096;
+pub(super) const CHUNK_BITS: u32 = 12;
 #[cfg(loom)]
-const CHUNK: usize = 4;
+pub(super) const CHUNK_BITS: u32 = 1;
+
+/// Elements in a chunk.
+const CHUNK: usize = 1 << CHUNK_BITS;
 
 /// Chunks in an array, besides the first.
 #[cfg(not(loom))]
@@ -28,6 +31,9 @@ pub(crate) const CAPACITY: u32 = (CHUNK * (1 + CHUNKS)) as u32 - 1;
 pub(crate) struct Chunks<T> {
     first: UnsafeCell<MaybeUninit<[T; CHUNK]>>,
     others: [AtomicPtr<T>; CHUNKS],
+    /// loom's atomics are not plain memory, for which zeros would do.
+    #[cfg(loom)]
+    zero: fn() -> T,
 }
 
 // SAFETY: only shared references to elements are handed out, so it is as good to share as they are;
@@ -44,10 +50,11 @@ impl<T> Chunks<T> {
     }
 
     #[cfg(loom)]
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(zero: fn() -> T) -> Self {
         Chunks {
-            first: UnsafeCell::new(MaybeUninit::zeroed()),
+            first: UnsafeCell::new(MaybeUninit::new(core::array::from_fn(|_| zero()))),
             others: core::array::from_fn(|_| AtomicPtr::new(null_mut())),
+            zero,
         }
     }
 
@@ -80,18 +87,24 @@ impl<T> Chunks<T> {
             return Ok(element);
         }
         let place = &self.others[index as usize / CHUNK - 1];
-        let fresh = bring::<T>()?;
+        let fresh = self.bring()?;
         if place.compare_exchange(null_mut(), fresh, AcqRel, Acquire).is_err() {
             // SAFETY: `fresh` came from `bring` just now and nobody else has seen it.
             unsafe { drop_chunk(fresh) };
         }
         self.at(index).ok_or(crate::error::Error::Internal)
     }
-}
 
-#[cfg(not(loom))]
-fn bring<T>() -> Result<*mut T> {
-    crate::sys::map_zeroed(CHUNK * size_of::<T>()).map(|place| place.cast())
+    #[cfg(not(loom))]
+    fn bring(&self) -> Result<*mut T> {
+        crate::sys::map_zeroed(CHUNK * size_of::<T>()).map(|place| place.cast())
+    }
+
+    #[cfg(loom)]
+    fn bring(&self) -> Result<*mut T> {
+        let chunk: Box<[T; CHUNK]> = Box::new(core::array::from_fn(|_| (self.zero)()));
+        Ok(Box::into_raw(chunk).cast())
+    }
 }
 
 #[cfg(not(loom))]
@@ -100,11 +113,25 @@ unsafe fn drop_chunk<T>(chunk: *mut T) {
     unsafe { crate::sys::unmap(chunk.cast(), CHUNK * size_of::<T>()) }
 }
 
-/// loom's atomics are not plain memory: a chunk of a model is built by its element's own maker.
 #[cfg(loom)]
-fn bring<T>() -> Result<*mut T> {
-    unreachable!("models build their slots themselves")
+unsafe fn drop_chunk<T>(chunk: *mut T) {
+    // SAFETY: the caller hands over a chunk that `bring` made.
+    drop(unsafe { Box::from_raw(chunk.cast::<[T; CHUNK]>()) });
 }
 
+/// A model has as many tables as executions, so their memory is given back.
 #[cfg(loom)]
-unsafe fn drop_chunk<T>(_: *mut T) {}
+impl<T> Drop for Chunks<T> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // The model was found wrong: its execution is no more.
+            return;
+        }
+        for chunk in &mut self.others {
+            // SAFETY: `reach` stored what `bring` made; nobody else has access any more.
+            chunk.with_mut(|chunk| (!chunk.is_null()).then(|| unsafe { drop_chunk(*chunk) }));
+        }
+        // SAFETY: `new` filled it.
+        unsafe { self.first.get_mut().assume_init_drop() };
+    }
+}

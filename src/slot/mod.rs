@@ -18,6 +18,7 @@ mod table;
 mod tests;
 
 pub(crate) use cache::Cache;
+use chunks::CHUNK_BITS;
 pub(crate) use chunks::Chunks;
 pub(crate) use table::Table;
 
@@ -89,6 +90,7 @@ pub(crate) const fn lives(state: u64, generation: u32) -> bool {
 }
 
 /// What every slot begins with, whatever its kind.
+#[cfg_attr(loom, derive(Default))]
 pub(crate) struct Head {
     /// Generation and bits; the table above.
     pub(crate) state: AtomicU64,
@@ -98,6 +100,7 @@ pub(crate) struct Head {
 
 /// One object's cache line.
 #[repr(C, align(64))]
+#[cfg_attr(loom, derive(Default))]
 pub(crate) struct Slot<T> {
     pub(crate) head: Head,
     pub(crate) body: T,
@@ -167,7 +170,7 @@ impl<T> Live<T> {
 #[inline(always)]
 pub(crate) fn seek<T: Object>(id: u64) -> Option<Live<T>> {
     // One compare for the usual case: the kind, and an index within the first chunk.
-    if id >> 44 == (T::KIND as u64) << 12 {
+    if id >> (32 + CHUNK_BITS) == (T::KIND as u64) << (24 - CHUNK_BITS) {
         return Some(Live { slot: T::table().early(index_of(id)), id });
     }
     if kind_of(id) != T::KIND {

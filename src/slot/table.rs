@@ -2,7 +2,7 @@
 
 use super::chunks::CAPACITY;
 use super::{Cache, Chunks, Live, OPEN, Object, Slot, handle, lives};
-use crate::atomic::{AtomicU32, AtomicU64, Ordering::*};
+use crate::atomic::{AtomicU32, AtomicU64, Ordering::*, Seed, seeded};
 use crate::error::{Error, Result};
 
 /// All slots of one kind, live ones and free ones.
@@ -34,9 +34,12 @@ impl<T: Object> Table<T> {
     }
 
     #[cfg(loom)]
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new() -> Self
+    where
+        T: Default,
+    {
         Table {
-            slots: Chunks::new(),
+            slots: Chunks::new(Slot::default),
             free: AtomicU64::new(0),
             fresh: AtomicU32::new(0),
             retired: AtomicU32::new(0),
@@ -152,7 +155,7 @@ impl<T: Object> Table<T> {
             let index = (head & INDEX).checked_sub(1)? as u32;
             // A stale read here is caught by the tag in the compare-exchange.
             let link = self.slots.at(index)?.head.state.load(Acquire) as u32 & !OPEN;
-            let next = (head & !INDEX).wrapping_add(TAG) | link as u64;
+            let next = next_tag(head) | link as u64;
             match self.free.compare_exchange_weak(head, next, AcqRel, Acquire) {
                 Ok(_) => return Some(index),
                 Err(now) => head = now,
@@ -167,13 +170,19 @@ impl<T: Object> Table<T> {
         let mut head = self.free.load(Relaxed);
         loop {
             slot.head.state.store(generation | (head & INDEX), Release);
-            let next = (head & !INDEX).wrapping_add(TAG) | (index as u64 + 1);
+            let next = next_tag(head) | (index as u64 + 1);
             match self.free.compare_exchange_weak(head, next, AcqRel, Relaxed) {
                 Ok(_) => return,
                 Err(now) => head = now,
             }
         }
     }
+}
+
+/// The tag of the free stack after one change more.
+fn next_tag(head: u64) -> u64 {
+    let step = if seeded(Seed::Slot) { 0 } else { TAG };
+    (head & !INDEX).wrapping_add(step)
 }
 
 /// Where a slot's generations begin: different in every process, never 0, with 2^31 lives ahead.

@@ -34,6 +34,7 @@ const AGAIN: u32 = 5;
 pub(crate) type Action = unsafe extern "C-unwind" fn(*mut c_void) -> i32;
 
 /// What a Barrier keeps beside its word.
+#[cfg_attr(loom, derive(Default))]
 pub(crate) struct Barrier {
     guard: RawGuard,
     waiters: AtomicPtr<Record>,
@@ -63,7 +64,6 @@ impl Object for Barrier {
 }
 
 /// Makes a barrier; `timeout` is for waits that name none.
-#[cfg(not(loom))]
 pub(crate) fn create(
     me: Me,
     parties: i64,
@@ -284,7 +284,6 @@ impl Live<Barrier> {
     }
 
     /// Ends the barrier, unless somebody waits or acts.
-    #[cfg(not(loom))]
     pub(crate) fn destroy(self, me: Me) -> Result {
         let body = &self.slot.body;
         body.guard.enter();

@@ -17,6 +17,7 @@ use crate::time::Timeout;
 use core::ptr::null_mut;
 
 /// What a Condition keeps beside its word.
+#[cfg_attr(loom, derive(Default))]
 pub(crate) struct Condition {
     /// The handle of its Lock or RLock, and where that has its words.
     lock: AtomicU64,
@@ -49,7 +50,6 @@ impl Object for Condition {
 }
 
 /// Makes a condition over an RLock of its own.
-#[cfg(not(loom))]
 pub(crate) fn create(me: Me) -> Result<u64> {
     let inner = rlock::create(me)?;
     let under = Under::RLock(find(inner)?);
@@ -59,13 +59,11 @@ pub(crate) fn create(me: Me) -> Result<u64> {
 }
 
 /// Makes a condition over a Lock or RLock of the caller's.
-#[cfg(not(loom))]
 pub(crate) fn create_with(me: Me, under: Under) -> Result<u64> {
     under.adopt()?;
     create_over(me, under, false).inspect_err(|_| under.disown())
 }
 
-#[cfg(not(loom))]
 fn create_over(me: Me, under: Under, own: bool) -> Result<u64> {
     let fill = |body: &Condition| {
         body.lock.store(under.word().id, Relaxed);
@@ -163,7 +161,6 @@ impl Under {
 
 impl Live<Condition> {
     /// The lock under it.
-    #[cfg(not(loom))]
     #[inline(always)]
     pub(crate) fn under(self) -> Result<Under> {
         let lock = self.slot.body.lock.load(Acquire);
@@ -247,7 +244,6 @@ impl Live<Condition> {
     }
 
     /// Whether the caller may notify, and there is nobody to be notified.
-    #[cfg(not(loom))]
     #[inline(always)]
     pub(crate) fn notify_quick(self, me: Me) -> bool {
         let body = &self.slot.body;
@@ -314,7 +310,6 @@ impl Live<Condition> {
     }
 
     /// Ends the condition, and its own RLock with it, unless somebody waits or holds that.
-    #[cfg(not(loom))]
     pub(crate) fn destroy(self, me: Me) -> Result {
         let under = self.under()?;
         let own = self.slot.body.own.load(Relaxed) == 1;
@@ -329,7 +324,6 @@ impl Live<Condition> {
     }
 
     /// In a forked child: nobody waits any more, and nobody is inside the guard.
-    #[cfg(not(loom))]
     pub(crate) fn forget_waiters(self) {
         if let Ok(under) = self.under() {
             let body = &self.slot.body;

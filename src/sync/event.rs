@@ -22,6 +22,7 @@ const ROUND: u32 = 1 << 2;
 const ROUNDS: u32 = OPEN - ROUND;
 
 /// What an Event keeps beside its word.
+#[cfg_attr(loom, derive(Default))]
 pub(crate) struct Event {
     /// Threads that wait, exactly; for destroy. Never reset: one whose handle has just died still counts out.
     waiters: AtomicU32,
@@ -37,7 +38,6 @@ impl Object for Event {
 }
 
 /// Makes an event that is not set.
-#[cfg(not(loom))]
 pub(crate) fn create(me: Me) -> Result<u64> {
     Ok(Event::table().create(Some(me.cache()), 0, |_| ())?.id)
 }
@@ -139,7 +139,6 @@ impl Live<Event> {
     }
 
     /// Ends the event, unless somebody waits.
-    #[cfg(not(loom))]
     pub(crate) fn destroy(self, me: Me) -> Result {
         loop {
             let bits = self.bits()?;

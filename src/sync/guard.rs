@@ -12,6 +12,7 @@ const HELD: u64 = 1;
 const CONTENDED: u64 = 2;
 
 /// The lock itself; all zero is free.
+#[cfg_attr(loom, derive(Default))]
 pub(crate) struct RawGuard {
     word: AtomicU64,
 }
@@ -54,7 +55,7 @@ impl RawGuard {
 
     #[inline(always)]
     pub(crate) fn leave(&self) {
-        if self.word.swap(FREE, Release) == CONTENDED {
+        if self.word.swap(FREE, Release) == CONTENDED && !super::seeded(super::Seed::Guard) {
             park::wake(&self.word, 1);
         }
     }

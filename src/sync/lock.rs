@@ -1,13 +1,14 @@
 //! Lock: Python's, so any thread may release it; relocking waits.
 
 use super::word::{CLOSING, LOCKED, Owned, Word};
-use crate::atomic::{AtomicU32, Ordering::*};
+use crate::atomic::{AtomicU32, Ordering::*, spin_loop};
 use crate::error::{Error, Result};
 use crate::park::Me;
 use crate::slot::{Live, OPEN, Object, Table, kind};
 use crate::time::Timeout;
 
 /// What a Lock keeps beside its word.
+#[cfg_attr(loom, derive(Default))]
 pub(crate) struct Lock {
     /// Living conditions over this lock; it cannot be destroyed under them. Never reset: whoever counts
     /// one in for a moment counts it out.
@@ -24,7 +25,6 @@ impl Object for Lock {
 }
 
 /// Makes an unlocked Lock.
-#[cfg(not(loom))]
 pub(crate) fn create(me: Me) -> Result<u64> {
     Ok(Lock::table().create(Some(me.cache()), 0, |_| ())?.id)
 }
@@ -43,7 +43,7 @@ impl Live<Lock> {
 
     /// Takes the lock, waiting for it as long as `timeout` says.
     pub(crate) fn acquire(self, me: Me, timeout: Timeout) -> Result {
-        if self.acquire_quick(me) { Ok(()) } else { self.word().acquire_slow(me, timeout) }
+        self.word().acquire_slow(me, timeout)
     }
 
     /// Gives the lock back if nobody waits.
@@ -63,14 +63,12 @@ impl Live<Lock> {
     }
 
     /// Ends the lock, unless it is held, waited on or under a living condition.
-    #[cfg(not(loom))]
     pub(crate) fn destroy(self, me: Me) -> Result {
         close(self, me, || self.slot.body.conditions.load(SeqCst) == 0)
     }
 }
 
 /// Ends a Lock or RLock: takes it, so that no condition can come to be over it, looks, and closes it.
-#[cfg(not(loom))]
 pub(super) fn close<T: Object>(object: Live<T>, me: Me, may: impl FnOnce() -> bool) -> Result {
     while !object.exchange(0, LOCKED | CLOSING) {
         if object.bits()? != OPEN {
@@ -90,7 +88,7 @@ pub(super) fn close<T: Object>(object: Live<T>, me: Me, may: impl FnOnce() -> bo
 pub(super) fn adopt<T>(object: Live<T>, conditions: &AtomicU32) -> Result {
     loop {
         if object.bits()? & CLOSING != 0 {
-            core::hint::spin_loop();
+            spin_loop();
             continue;
         }
         conditions.fetch_add(1, SeqCst);

@@ -14,39 +14,12 @@ mod word;
 #[cfg(loom)]
 mod models;
 
+use crate::atomic::{Seed, seeded};
 pub(crate) use guard::{Guarded, RawGuard};
 
 /// The limit of every counter: THREADING_COUNT_MAX.
 pub(crate) const COUNT_MAX: i64 = 0x3fff_ffff;
 
-/// Places where a model can plant a bug, to show that it would be found.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Seed {
-    /// Lock and RLock: released without release ordering.
-    Word = 1,
-    /// Condition: a timed-out waiter does not look whether it was notified.
-    Condition,
-    /// Semaphore: the flag for waiters is cleared without looking again.
-    Semaphore,
-    /// Event: a woken waiter reads the flag again instead of the round.
-    Event,
-    /// Barrier: who is told how the round ended is not woken.
-    Barrier,
-}
-
-/// Whether the running model has planted this bug; never outside models.
-#[cfg(not(loom))]
-#[inline(always)]
-const fn seeded(_: Seed) -> bool {
-    false
-}
-
-#[cfg(loom)]
-fn seeded(seed: Seed) -> bool {
-    models::planted() == seed as u8
-}
-
-#[cfg(not(loom))]
 mod by_id {
     use super::barrier::Barrier;
     use super::condition::Condition;
@@ -118,20 +91,10 @@ mod by_id {
 }
 
 /// Gives back the slot of an object that has ended.
-#[cfg(not(loom))]
 fn recycle<T: crate::slot::Object>(object: crate::slot::Live<T>, me: crate::park::Me) {
     if let Some((kind, index)) = T::table().recycle(object, Some(me.cache())) {
         push_free(kind, index);
     }
 }
 
-#[cfg(not(loom))]
 pub(crate) use by_id::{awaited_owner, forget_waiters, look_again, push_free, sign_for};
-
-#[cfg(loom)]
-fn awaited_owner(_: u64) -> Option<u64> {
-    None
-}
-
-#[cfg(loom)]
-fn look_again(_: u64) {}

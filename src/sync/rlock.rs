@@ -11,6 +11,7 @@ use crate::time::Timeout;
 const DEEPEST: u32 = super::COUNT_MAX as u32;
 
 /// What an RLock keeps beside its word.
+#[cfg_attr(loom, derive(Default))]
 pub(crate) struct RLock {
     /// Acquisitions beyond the first; only its owner reads or writes it.
     pub(super) depth: AtomicU32,
@@ -28,7 +29,6 @@ impl Object for RLock {
 }
 
 /// Makes an unlocked RLock.
-#[cfg(not(loom))]
 pub(crate) fn create(me: Me) -> Result<u64> {
     let fill = |body: &RLock| body.depth.store(0, Relaxed);
     Ok(RLock::table().create(Some(me.cache()), 0, fill)?.id)
@@ -67,11 +67,8 @@ impl Live<RLock> {
 
     /// Takes the lock, once more if the caller owns it already.
     pub(crate) fn acquire(self, me: Me, timeout: Timeout) -> Result {
-        if self.acquire_quick(me) {
-            return Ok(());
-        }
         if self.mine(me) {
-            return Err(Error::Overflow);
+            return if self.acquire_quick(me) { Ok(()) } else { Err(Error::Overflow) };
         }
         let taken = self.word().acquire_slow(me, timeout);
         self.taken(me, taken)
@@ -140,7 +137,6 @@ impl Live<RLock> {
     }
 
     /// Ends the lock, unless it is held, waited on or under a living condition.
-    #[cfg(not(loom))]
     pub(crate) fn destroy(self, me: Me) -> Result {
         super::lock::close(self, me, || self.slot.body.conditions.load(SeqCst) == 0)
     }

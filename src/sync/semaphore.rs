@@ -19,6 +19,7 @@ const WAITING: u32 = 1 << 30;
 const PERMITS: u32 = WAITING - 1;
 
 /// What a Semaphore keeps beside its word.
+#[cfg_attr(loom, derive(Default))]
 pub(crate) struct Semaphore {
     /// Never reset: one whose handle has just died still counts out.
     waiters: AtomicU32,
@@ -36,7 +37,6 @@ impl Object for Semaphore {
 }
 
 /// Makes a semaphore with `value` permits, which are also the most it may have if it is `bounded`.
-#[cfg(not(loom))]
 pub(crate) fn create(me: Me, value: i64, bounded: bool) -> Result<u64> {
     if !(0..=COUNT_MAX).contains(&value) {
         return Err(Error::BadCount);
@@ -161,7 +161,6 @@ impl Live<Semaphore> {
     }
 
     /// Ends the semaphore, unless somebody waits.
-    #[cfg(not(loom))]
     pub(crate) fn destroy(self, me: Me) -> Result {
         loop {
             let bits = self.bits()?;

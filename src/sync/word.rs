@@ -14,7 +14,7 @@
 //! that decides whether to sleep is SeqCst, since the other side reads and writes the same words
 //! the other way round.
 
-use crate::atomic::Ordering::*;
+use crate::atomic::{Ordering::*, spin_loop};
 use crate::error::{Error, Result};
 use crate::park::{self, Fate, Me, Record, Spin, Wait, Woken};
 use crate::slot::{Head, generation_of, lives, word};
@@ -29,7 +29,14 @@ pub(crate) const WAITER: u32 = 1 << 8;
 const FLAGS: u32 = WAITER - 1;
 
 /// How long a waiter waits before it is handed the lock, in nanoseconds.
-const PATIENCE: i64 = 1_000_000;
+#[cfg(not(loom))]
+const fn patience() -> i64 {
+    1_000_000
+}
+
+/// Time stands still in models; a thread of theirs has patience or has none.
+#[cfg(loom)]
+use super::models::patience;
 
 /// What a dead owner means: an RLock tells, a Lock has no owner in this sense.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -110,7 +117,9 @@ impl Word {
             return false;
         }
         me.touch(self.id);
-        self.head.owner.store(0, Relaxed);
+        if !super::seeded(super::Seed::Owner) {
+            self.head.owner.store(0, Relaxed);
+        }
         let order = if super::seeded(super::Seed::Word) { Relaxed } else { Release };
         self.head.state.compare_exchange(now, now - LOCKED as u64, order, Relaxed).is_ok()
     }
@@ -140,7 +149,10 @@ impl Word {
                 continue;
             }
             if bits & CLOSING != 0 {
-                core::hint::spin_loop();
+                spin_loop();
+                continue;
+            }
+            if !timeout.is_zero() && waiters(bits) == 0 && spin.next() {
                 continue;
             }
             if let Some(taken) = self.succeed(me) {
@@ -149,9 +161,7 @@ impl Word {
             if timeout.is_zero() {
                 return Err(Error::Timeout);
             }
-            if waiters(bits) > 0 || !spin.next() {
-                break;
-            }
+            break;
         }
         let wait = Wait::begin(me, self.id, timeout);
         self.count_in()?;
@@ -172,6 +182,7 @@ impl Word {
             if bits & CLOSING == 0 && self.exchange(bits, bits + WAITER) {
                 return Ok(());
             }
+            spin_loop();
         }
     }
 
@@ -194,6 +205,8 @@ impl Word {
                 if self.exchange(bits, (calm | LOCKED) - WAITER) {
                     return self.owned_by(me);
                 }
+            } else if woken != Woken::TimedOut && spin.next() {
+                // Just woken, it is worth a few looks: the next release need not wake again.
             } else if let Some(taken) = self.succeed(me) {
                 self.count_out();
                 return taken;
@@ -201,8 +214,6 @@ impl Word {
                 if self.exchange(bits, calm - WAITER) {
                     return Err(Error::Timeout);
                 }
-            } else if spin.next() {
-                // Just woken, it is worth a few looks: the next release need not wake again.
             } else if look_for_cycle {
                 look_for_cycle = false;
                 match (park::would_deadlock(me, super::awaited_owner), on_cycle) {
@@ -213,7 +224,7 @@ impl Word {
                     }
                     (Some(next), OnCycle::TellOthers) => super::look_again(next),
                 }
-            } else if bits & STARVING == 0 && wait.age() >= PATIENCE {
+            } else if bits & STARVING == 0 && wait.age() >= patience() {
                 // Awake, and so served at once by the next release.
                 if self.exchange(bits, bits | STARVING | WAKING) {
                     spin = Spin::short();
@@ -263,7 +274,7 @@ impl Word {
         loop {
             let bits = self.bits()?;
             if bits & CLOSING != 0 {
-                core::hint::spin_loop();
+                spin_loop();
                 continue;
             }
             if bits & LOCKED == 0 || bits & GRANT != 0 {
@@ -288,7 +299,8 @@ impl Word {
 
     /// Wakes one waiter if the release asks for it: whoever was notified under the lock, if anyone was.
     fn wake_after_release(self, bits: u32, put_off: Option<&Record>) {
-        let wakes_one = bits & WAKING == 0 && waiters(bits) > 0;
+        let forgotten = bits & STARVING != 0 && super::seeded(super::Seed::Grant);
+        let wakes_one = bits & WAKING == 0 && waiters(bits) > 0 && !forgotten;
         // Also when it is not its turn: it looks, and then sleeps where the others do. Moving it there
         // asleep could come after the release that would have woken it.
         let woken = put_off.map_or(0, |waiter| park::wake(&waiter.node.word, 1));

@@ -97,9 +97,6 @@ impl Live<RLock> {
         let released = self.word().release_fast(me);
         if released {
             me.unhold();
-        } else {
-            // Somebody waits: the lock is still the caller's, and is signed again.
-            self.slot.head.owner.store(me.id(), Relaxed);
         }
         released
     }

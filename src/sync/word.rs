@@ -117,11 +117,18 @@ impl Word {
             return false;
         }
         me.touch(self.id);
+        let owner = self.head.owner.load(Relaxed);
         if !super::seeded(super::Seed::Owner) {
             self.head.owner.store(0, Relaxed);
         }
         let order = if super::seeded(super::Seed::Word) { Relaxed } else { Release };
-        self.head.state.compare_exchange(now, now - LOCKED as u64, order, Relaxed).is_ok()
+        let free = now - LOCKED as u64;
+        let given_back = self.head.state.compare_exchange(now, free, order, Relaxed).is_ok();
+        if !given_back {
+            // Signed again, unless somebody has signed since: the slow way must know whose wake is put off.
+            let _ = self.head.owner.compare_exchange(0, owner, SeqCst, Relaxed);
+        }
+        given_back
     }
 
     /// Threads wait, but releasing need not wake any: one was woken and is about to look, and the caller,

@@ -1,6 +1,8 @@
 # make           builds the library: build/lib/libthreading.so and .a
 # make demo      builds and runs the examples, and compares what they print
 # make test      runs every test and says what ran
+# make models    checks every interleaving of small scenarios with loom
+# make sanitizers  runs the C tests under ThreadSanitizer and valgrind; some ten minutes
 # make bench     measures the library against the system's own primitives
 # make install   installs, PREFIX=/usr/local DESTDIR=
 # make header    writes include/threading.h anew from src/capi
@@ -88,6 +90,16 @@ test-portable: | $(cmake)
 	$(cmake) -S . -B build/portable -D THREADING_BUILD_TESTS=ON -D THREADING_FEATURES=portable-park
 	$(cmake) --build build/portable -j $(JOBS)
 	$(ctest) --test-dir build/portable -L case -j $(JOBS) --output-on-failure 2>&1 | tee build/log/c-portable.log
+
+# ---- Slower checks: models are a part of .ci/run, the sanitizers are not ----
+
+.PHONY: models sanitizers
+models:
+	.ci/loom.sh
+
+sanitizers:
+	.ci/tsan.sh
+	.ci/valgrind.sh
 
 .PHONY: clean
 clean:

@@ -64,5 +64,5 @@ programs() {
   echo misuse
 }
 
-. c_tests/tsan/cases.sh
+. .ci/cases.sh
 run_programs "$@"

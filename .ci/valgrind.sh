@@ -45,5 +45,5 @@ programs() {
     thread thread_argument thread_attributes thread_identity registry hooks options status time smoke memory
 }
 
-. c_tests/tsan/cases.sh
+. .ci/cases.sh
 run_programs "$@"

@@ -5,21 +5,20 @@
 //! inside the same wait between them, so it released nothing meanwhile, and all edges held at once.
 
 use super::Me;
-#[cfg(not(loom))]
 use super::records;
-#[cfg(not(loom))]
+use crate::atomic::{Ordering::SeqCst, fence};
 use crate::slot::index_of;
 
 /// How long a cycle may be.
-#[cfg(not(loom))]
 const LONGEST: usize = 64;
 
 /// Whether `me`, whose wait is published, waits without limit for itself through others that do so too;
 /// if so, the object that the next thread in the cycle waits for.
 ///
 /// `owner_of` names the thread that an object waits to be released by, if only that thread can do it.
-#[cfg(not(loom))]
 pub(crate) fn would_deadlock(me: Me, owner_of: impl Fn(u64) -> Option<u64>) -> Option<u64> {
+    // Owner words are written relaxed: of two threads that close a cycle at once, one sees what the other holds.
+    fence(SeqCst);
     let mut seen = [(0, 0, 0); LONGEST];
     let length = walk(me, &owner_of, |step, edge| {
         seen[step] = edge;
@@ -30,7 +29,6 @@ pub(crate) fn would_deadlock(me: Me, owner_of: impl Fn(u64) -> Option<u64>) -> O
 }
 
 /// Follows the edges from `me` until they come back to it; says how many there are.
-#[cfg(not(loom))]
 fn walk(
     me: Me,
     owner_of: &impl Fn(u64) -> Option<u64>,
@@ -52,11 +50,5 @@ fn walk(
         }
         thread = owner;
     }
-    None
-}
-
-/// Models have a handful of threads and no table of them.
-#[cfg(loom)]
-pub(crate) fn would_deadlock(_: Me, _: impl Fn(u64) -> Option<u64>) -> Option<u64> {
     None
 }

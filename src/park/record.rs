@@ -1,7 +1,7 @@
 //! What the waiting layer knows of each thread: its identity, what it waits for, what it touches.
 
 use super::Woken;
-use crate::atomic::{AtomicI64, AtomicPtr, AtomicU64, Ordering::*};
+use crate::atomic::{AtomicI64, AtomicPtr, AtomicU64, Ordering::*, Seed, seeded};
 use crate::slot::Cache;
 use crate::time::Deadline;
 use core::cell::Cell;
@@ -145,7 +145,6 @@ impl Record {
     }
 
     /// From now on nobody waits for the thread, though it runs: the main one, when the process exits.
-    #[cfg(not(loom))]
     pub(crate) fn set_over(&self) {
         self.over.store(self.id(), SeqCst);
     }
@@ -187,7 +186,7 @@ impl Record {
                 deadline: Deadline::at(self.deadline.load(Acquire)),
                 since: self.since.load(Acquire),
             };
-            if self.sequence.load(SeqCst) == before {
+            if self.sequence.load(SeqCst) == before || seeded(Seed::Record) {
                 return Some((before, seen));
             }
         }
@@ -293,13 +292,12 @@ impl Me {
     }
 }
 
-/// The record of the thread `owner`, if it is one: the caller's own in a model.
+/// The record of the thread `owner`, if it is one.
 pub(crate) fn record_of(owner: u64, me: Me) -> Option<&'static Record> {
-    #[cfg(not(loom))]
-    if owner != me.id() {
-        return records().at(crate::slot::index_of(owner)).filter(|record| record.id() == owner);
+    if owner == me.id() {
+        return Some(me.0);
     }
-    (owner == me.id()).then_some(me.0)
+    records().at(crate::slot::index_of(owner)).filter(|record| record.id() == owner)
 }
 
 /// What became of a thread that an owner word names.
@@ -327,7 +325,6 @@ pub(crate) fn fate(owner: u64) -> Fate {
 }
 
 /// Whether `thread` runs, so that one who joins it waits for it.
-#[cfg(not(loom))]
 pub(crate) fn is_awaitable(thread: u64) -> bool {
     let record = records().at(crate::slot::index_of(thread));
     record.is_some_and(|record| record.id() == thread && record.over.load(SeqCst) != thread)
@@ -338,6 +335,9 @@ pub(crate) fn is_awaitable(thread: u64) -> bool {
 pub(crate) fn fate(_: u64) -> Fate {
     Fate::Lives
 }
+
+#[cfg(loom)]
+pub(crate) use super::backend::records;
 
 /// All records, each at the index of its thread's slot.
 #[cfg(not(loom))]

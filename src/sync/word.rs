@@ -171,30 +171,34 @@ impl Word {
             break;
         }
         let wait = Wait::begin(me, self.id, timeout);
-        self.count_in()?;
-        self.wait_counted(me, &wait, OnCycle::Fail)
+        let bits = self.count_in()?;
+        let late = (bits & GRANT != 0).then_some(bits);
+        self.wait_counted(me, &wait, late, OnCycle::Fail)
     }
 
     /// Takes the word for a thread that somebody has counted among the waiters already.
     pub(crate) fn acquire_counted(self, me: Me) -> Result {
         me.touch(self.id);
         let wait = Wait::begin(me, self.id, Timeout::FOREVER);
-        self.wait_counted(me, &wait, OnCycle::TellOthers)
+        self.wait_counted(me, &wait, None, OnCycle::TellOthers)
     }
 
-    /// One waiter more; a condition also counts in those whom it sends here.
-    pub(crate) fn count_in(self) -> Result {
+    /// One waiter more; a condition also counts in those whom it sends here. Says what the bits are then.
+    pub(crate) fn count_in(self) -> Result<u32> {
         loop {
             let bits = self.bits()?;
             if bits & CLOSING == 0 && self.exchange(bits, bits + WAITER) {
-                return Ok(());
+                return Ok(bits + WAITER);
             }
             spin_loop();
         }
     }
 
     /// The waiter's loop. Whoever leaves, sleeps or takes clears `WAKING`: the next release wakes again.
-    fn wait_counted(self, me: Me, wait: &Wait, on_cycle: OnCycle) -> Result {
+    ///
+    /// `late` are the bits in which it was counted in, if the word was granted then: that grant is not for it,
+    /// or one who comes again and again would take it from those who starve.
+    fn wait_counted(self, me: Me, wait: &Wait, mut late: Option<u32>, on_cycle: OnCycle) -> Result {
         let endless = self.owned == Owned::ByOne && wait.deadline().is_never();
         let mut look_for_cycle = endless;
         let mut woken = Woken::LookAgain;
@@ -203,7 +207,11 @@ impl Word {
             let bits = self.bits()?;
             let settled = bits & !WAKING;
             let calm = if waiters(bits) == 1 { settled & !STARVING } else { settled };
-            if bits & GRANT != 0 {
+            if late == Some(bits) && woken != Woken::TimedOut {
+                // The word as it is, `WAKING` and all: somebody else is to look.
+                woken = wait.sleep(&self.head.state, bits);
+                late = late.filter(|_| woken == Woken::TimedOut);
+            } else if bits & GRANT != 0 && late != Some(bits) {
                 // Ours as good as anybody's who waits. Others who starve will say so when they look.
                 if self.exchange(bits, (settled & !(GRANT | STARVING)) - WAITER) {
                     return self.owned_by(me);

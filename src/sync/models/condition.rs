@@ -261,8 +261,8 @@ fn notifying() {
     holds("condition: until it is so", 3, || until_it_is_so(Stage::with_lock()));
     holds("condition: until it is so, over an rlock", 2, || until_it_is_so(Stage::with_rlock()));
     holds("condition: one, then all", 1, one_then_all);
-    holds("condition: both at once", 2, both_at_once);
-    holds("condition: with one at the lock", 2, with_one_at_the_lock);
+    holds("condition: both at once", 1, both_at_once);
+    holds("condition: with one at the lock", 1, with_one_at_the_lock);
     holds("condition: released by another", 1, released_by_another);
     finds(Seed::Sleep, 2, || until_it_is_so(Stage::with_lock()));
 }

@@ -63,7 +63,9 @@ impl Node {
 
 /// One thread, as the waiting layer knows it; its memory is never given back.
 ///
-/// Written by its own thread, but for `node`, whose list's guard protects it.
+/// Written by its own thread, but for `node`, whose list's guard protects it; so each has lines of its own,
+/// two at a time as processors fetch them.
+#[repr(align(128))]
 pub(crate) struct Record {
     /// The thread's handle while it lives, else 0; never reused, so it serves as owner.
     id: AtomicU64,

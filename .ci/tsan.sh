@@ -19,6 +19,7 @@ rlock.fault_B9_owner_was_cancelled_while_holding                 that is cancell
 rlock.fault_B9_waiters_inherit_from_an_owner_that_was_cancelled  the same
 thread.pthread_cancel_ends_the_thread_as_cancelled               the same
 thread_argument.argument_of_a_cancelled_thread                   the same
+event.set_from_a_signal_handler_wakes_the_thread_it_interrupts  TSan keeps signals for its interceptors; a wait has none
 exit.fault_D34_main_may_leave_by_pthread_exit     the last thread ends the process, but TSan has one of its own
 fork.a_forking_thread_may_return_in_the_child     exit handlers run on a thread that TSan has finished with, and crash
 unload.*                                          loads and unloads a shared library; here it is linked statically

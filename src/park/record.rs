@@ -263,6 +263,12 @@ impl Me {
         }
     }
 
+    /// In a forked child: whom this thread has put off is not here.
+    #[cfg(not(loom))]
+    pub(crate) fn forget_deferred(self) {
+        self.0.deferred.store(null_mut(), Relaxed);
+    }
+
     /// How many owned primitives this thread holds.
     pub(crate) fn held(self) -> u64 {
         self.0.held.get()

@@ -120,7 +120,7 @@ impl Under {
         }
     }
 
-    /// Gives it back as its own release does, but only its holder may.
+    /// Gives it back as its own release does.
     pub(crate) fn release(self, me: Me) -> Result {
         match self {
             Under::Lock(lock) => lock.release(me),

@@ -123,6 +123,7 @@ extern "C" fn in_child() {
     registry::ALIVE.store(0, Relaxed);
     match current::known().map(|me| (me, current::handle(me))) {
         Some((me, Ok(thread))) => {
+            me.forget_deferred();
             if let Ok(control) = control(me.id()) {
                 control.set_native(native::thread_id());
             }

@@ -159,7 +159,7 @@ impl Word {
                 spin_loop();
                 continue;
             }
-            if !timeout.is_zero() && waiters(bits) == 0 && spin.next() {
+            if !timeout.is_zero() && bits & STARVING == 0 && spin.next() {
                 continue;
             }
             if let Some(taken) = self.succeed(me) {

@@ -193,6 +193,57 @@ TEST(a_periodic_one_does_not_overtake_its_own_callback) {
   end(&later);
 }
 
+// Short callbacks and ones that block, all due at one moment, in turns and in runs.
+TEST(those_that_block_among_many_that_are_due_at_once_delay_none) {
+  enum { COUNT = 600 };
+  static record records[COUNT];
+  const int64_t due = threading_now() + THREADING_MILLISECONDS(50);
+  int blocking = 0;
+  for (int i = 0; i < COUNT; i++) {
+    const bool blocks = i % 100 == 50 || (i >= 300 && i < 306);
+    blocking += blocks;
+    const threading_callback call = blocks ? enter_and_wait_for_the_gate : fire;
+    OK(threading_timer_start(create(threading_until(due), call, &records[i], 0)));
+  }
+  for (int i = 0; i < COUNT; i++) {
+    WAIT_UNTIL(atomic_load(&records[i].entered) || atomic_load(&records[i].fired) == 1);
+  }
+  record later = { 0 };
+  fire_once(fire, &later);
+  for (int i = 0; i < COUNT; i++) {
+    blocking -= records[i].entered;
+    EQ(records[i].fired, records[i].entered ? 0 : 1);
+    atomic_store(&records[i].gate, true);
+  }
+  EQ(blocking, 0);
+  for (int i = 0; i < COUNT; i++) {
+    OK(threading_timer_join(records[i].timer, THREADING_FOREVER));
+    EQ(records[i].fired, 1);
+    end(&records[i]);
+  }
+}
+
+// One that is due just after a crowd: whoever watched the crowd has to see to it in time.
+TEST(what_is_due_after_many_is_not_forgotten) {
+  enum { CROWD = 100, ROUNDS = 40 };
+  static record crowd[CROWD];
+  for (int round = 0; round < ROUNDS; round++) {
+    const int64_t due = threading_now() + THREADING_MILLISECONDS(2);
+    record last = { 0 };
+    for (int i = 0; i < CROWD; i++) {
+      crowd[i] = (record){ 0 };
+      OK(threading_timer_start(create(threading_until(due), fire, &crowd[i], 0)));
+    }
+    OK(threading_timer_start(create(threading_until(due + round * 10000), fire, &last, 0)));
+    OK(threading_timer_join(last.timer, THREADING_SECONDS(5)));
+    for (int i = 0; i < CROWD; i++) {
+      OK(threading_timer_join(crowd[i].timer, THREADING_SECONDS(5)));
+      end(&crowd[i]);
+    }
+    end(&last);
+  }
+}
+
 // ---- Periods ----
 
 static void note_the_time_and_work(void *arg) {
@@ -273,6 +324,54 @@ TEST(many_timers_each_fire_once_not_before_their_time) {
     OK(threading_timer_destroy(records[i].timer));
   }
   for (int i = 0; i < COUNT; i++) WAIT_UNTIL(atomic_load(&records[i].destroyed) == 1);
+}
+
+typedef struct rivals {
+  record r;
+  _Atomic int begun;  // the round that has begun, -1 after the last
+  _Atomic int ready, given_up;
+} rivals;
+
+static void *cancel_and_destroy(void *arg) {
+  rivals *both = arg;
+  for (int round = 1;; round++) {
+    WAIT_UNTIL(atomic_load(&both->begun) == round || atomic_load(&both->begun) < 0);
+    if (atomic_load(&both->begun) < 0) return NULL;
+    const threading_status cancelled = threading_timer_cancel(both->r.timer);
+    CHECK(cancelled == THREADING_OK || cancelled == THREADING_E_HANDLE);
+    const threading_status destroyed = threading_timer_destroy(both->r.timer);
+    CHECK(destroyed == THREADING_OK || destroyed == THREADING_E_HANDLE);
+    if (destroyed == THREADING_OK) atomic_fetch_add(&both->given_up, 1);
+    atomic_fetch_add(&both->ready, 1);
+  }
+}
+
+// Two give up the same timer while it may fire, and the next one takes its slot at once: each argument is
+// destroyed once, by whoever it may be.
+TEST(rivals_give_a_timer_up_and_its_argument_is_destroyed_once) {
+  static rivals both;
+  const threading_thread one = spawn_thread(cancel_and_destroy, &both);
+  const threading_thread two = spawn_thread(cancel_and_destroy, &both);
+  const int64_t until = NOW_NS() + THREADING_SECONDS(2);
+  int round = 0;
+  while (round < 2000 && NOW_NS() < until) {
+    atomic_store(&both.r.destroyed, 0);
+    atomic_store(&both.r.fired, 0);
+    atomic_store(&both.given_up, 0);
+    atomic_store(&both.ready, 0);
+    const threading_timer t = create(round % 50 * 1000, fire, &both.r, 0);
+    if (round % 3 > 0) OK(threading_timer_start(t));
+    atomic_store(&both.begun, ++round);
+    WAIT_UNTIL(atomic_load(&both.ready) == 2);
+    EQ(both.given_up, 1);
+    WAIT_UNTIL(atomic_load(&both.r.destroyed) >= 1);
+    IS(threading_timer_destroy(t), THREADING_E_HANDLE);
+    EQ(both.r.destroyed, 1);
+    CHECK(both.r.fired <= 1);
+  }
+  atomic_store(&both.begun, -1);
+  finish_thread(one);
+  finish_thread(two);
 }
 
 TEST(cancel_races_with_firing_and_one_of_them_wins) {

@@ -9,7 +9,8 @@
 //! | `FIRED`     | a single shot, run and returned                                                |
 //! | `AWAITED`   | somebody may sleep on this word                                                |
 //!
-//! All of it changes under the service's guard only; joiners sleep on the word.
+//! All of it changes under the service's guard only; joiners sleep on the word. What is cancelled or has
+//! fired, and does not run, changes no more: it is given up without the guard.
 
 mod heap;
 mod service;
@@ -40,8 +41,6 @@ pub(crate) struct Timer {
     callback: AtomicPtr<()>,
     arg: AtomicPtr<c_void>,
     destructor: AtomicPtr<()>,
-    /// Where it stands in the heap while it is pending.
-    place: AtomicU32,
     /// The process it was started in, counted in forks: in a child it will not fire.
     epoch: AtomicU32,
 }
@@ -58,6 +57,10 @@ impl Object for Timer {
 struct Remains(Option<Callback>, *mut c_void);
 
 impl Remains {
+    fn is_something(&self) -> bool {
+        self.0.is_some()
+    }
+
     fn destroy(self) {
         if let Remains(Some(destructor), arg) = self {
             // SAFETY: the destructor's giver promised that it may be called with `arg`, once.
@@ -105,20 +108,21 @@ pub(crate) fn start(id: u64) -> Result {
     let deadline = Deadline::after(now, timer.slot.body.interval.load(Relaxed));
     // The periodic ones that run just now keep their room: they come back.
     let running = service.running as usize;
-    service.heap.push(Entry { deadline, timer: id }, running)?;
+    let first = service.heap.push(Entry { deadline, timer: id }, running)?;
     set(timer, PENDING);
-    let first = service.heap.first().is_some_and(|first| first.timer == id);
-    let led = service.is_led();
-    drop(service);
-    if led && first {
-        service::tell_leader();
+    if service.is_led() {
+        drop(service);
+        if first {
+            service::tell_leader();
+        }
+        return Ok(());
     }
-    let served = service::see_to_it();
+    let served = service::see_to_it(service);
     if served.is_err() {
         // Nobody will ever look at the heap: as if it had not been started.
         let mut service = SERVICE.lock();
         if timer.bits().is_ok_and(|bits| bits & PENDING != 0) && !service.is_served() {
-            service.heap.remove(timer.slot.body.place.load(Relaxed) as usize);
+            service.heap.remove(id);
             set(timer, 0);
             return served;
         }
@@ -155,16 +159,19 @@ fn withdraw(service: &mut Service, timer: Live<Timer>, bits: u32) -> Remains {
         return Remains(None, null_mut());
     }
     if bits & PENDING != 0 {
-        service.heap.remove(body.place.load(Relaxed) as usize);
+        service.heap.remove(timer.id);
     }
+    // Taken out first: once it says that it is cancelled, it can be given up, and its slot used again.
+    let remains = remains_of(timer);
     set(timer, CANCELLED);
-    remains_of(timer)
+    remains
 }
 
-/// Takes the argument out of a timer that will not run again.
+/// Takes the argument out of a timer that will not run again, under the guard or as who runs it.
 fn remains_of(timer: Live<Timer>) -> Remains {
     let body = &timer.slot.body;
-    let destructor = body.destructor.swap(null_mut(), Relaxed);
+    let destructor = body.destructor.load(Relaxed);
+    body.destructor.store(null_mut(), Relaxed);
     // SAFETY: only `create` stores here, and it stores what it made of a `Callback`, or NULL.
     let destructor = unsafe { core::mem::transmute::<*mut (), Option<Callback>>(destructor) };
     Remains(destructor, body.arg.load(Relaxed))
@@ -216,11 +223,24 @@ pub(crate) fn join(me: Me, id: u64, timeout: Timeout) -> Result {
 /// Gives the handle up: cancels what has not begun, lets finish what runs, and waits for neither.
 pub(crate) fn destroy(id: u64) -> Result {
     let timer = find::<Timer>(id)?;
+    let bits = timer.bits()?;
+    if bits & (CANCELLED | FIRED) != 0 && bits & RUNNING == 0 {
+        return close(timer, true);
+    }
     let mut service = SERVICE.lock();
     let bits = timer.bits()?;
     let lost = timer.slot.body.epoch.load(Relaxed) != service::epoch();
     let running = bits & RUNNING != 0 && !lost;
     let remains = if running { Remains(None, null_mut()) } else { withdraw(&mut service, timer, bits) };
+    // Whoever runs it takes care of the argument and the slot, since it finds the handle dead.
+    let closed = close(timer, !running);
+    drop(service);
+    remains.destroy();
+    closed
+}
+
+/// Ends the handle, unless somebody else was first, and the slot's use if it is `free`.
+fn close(timer: Live<Timer>, free: bool) -> Result {
     loop {
         let bits = timer.bits()?;
         if Timer::table().close(timer, bits & !OPEN) {
@@ -230,11 +250,8 @@ pub(crate) fn destroy(id: u64) -> Result {
             break;
         }
     }
-    // Whoever runs it takes care of the argument and the slot, since it finds the handle dead.
-    if !running {
+    if free {
         let _ = Timer::table().recycle(timer, None);
     }
-    drop(service);
-    remains.destroy();
     Ok(())
 }

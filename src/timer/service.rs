@@ -3,7 +3,8 @@
 //! The leader sleeps until the earliest deadline. When a timer is due, the leader first sees to it that
 //! somebody else leads (an idle thread, or a new one), and then runs the callback itself: so a callback
 //! that blocks delays no other timer, and nothing is handed from thread to thread. A thread that has
-//! nothing to do for a while ends, the leader too when no timer is pending.
+//! nothing to do for a while ends, the leader too when no timer is pending. README.md tells how many timers
+//! that are due at once are run.
 
 use super::heap::{Entry, Heap};
 use super::{CANCELLED, FIRED, PENDING, RUNNING, Timer, remains_of, set};
@@ -11,8 +12,8 @@ use crate::atomic::{AtomicU32, AtomicU64, Ordering::*};
 use crate::error::Result;
 use crate::frame::Callback;
 use crate::park::{self, Me, Wait};
-use crate::slot::{Live, Object, find};
-use crate::sync::Guarded;
+use crate::slot::{Live, Object, find, seek};
+use crate::sync::{Guarded, RawGuard};
 use crate::thread::{self, callback, start};
 use crate::time::Deadline;
 use core::ffi::c_void;
@@ -29,10 +30,26 @@ pub(super) struct Service {
     threads: u32,
     /// Timers whose callbacks run.
     pub(super) running: u32,
+    /// How many times somebody else than the leader went on to the next timer, and what is known of it.
+    progress: u32,
+    seen: u32,
+    /// Whether the leader may sleep longer than until the earliest deadline.
+    stale: bool,
 }
 
-pub(super) static SERVICE: Guarded<Service> =
-    Guarded::new(Service { heap: Heap::new(), led: false, idle: 0, summoned: 0, threads: 0, running: 0 });
+type Guard = parking_lot::lock_api::MutexGuard<'static, RawGuard, Service>;
+
+pub(super) static SERVICE: Guarded<Service> = Guarded::new(Service {
+    heap: Heap::new(),
+    led: false,
+    idle: 0,
+    summoned: 0,
+    threads: 0,
+    running: 0,
+    progress: 0,
+    seen: 0,
+    stale: false,
+});
 
 /// The leader sleeps on this; it changes when the earliest deadline does.
 static EARLIEST: AtomicU64 = AtomicU64::new(0);
@@ -44,6 +61,8 @@ static PREPARED: AtomicU32 = AtomicU32::new(0);
 
 /// How long a thread stays without anything to do, in nanoseconds.
 const IDLE: i64 = 5_000_000_000;
+/// How long the leader looks on while somebody else gets on with what is due, in nanoseconds.
+const LOOK_ON: i64 = 100_000;
 
 impl Service {
     /// Whether somebody leads, or was told to.
@@ -55,6 +74,30 @@ impl Service {
     pub(super) fn is_served(&self) -> bool {
         self.led || self.threads > 0
     }
+
+    fn is_due(&self, now: i64) -> bool {
+        self.heap.first().is_some_and(|first| first.deadline.nanos() <= now)
+    }
+
+    /// Takes out the earliest timer if it is due.
+    fn take(&mut self, now: i64) -> Option<Due> {
+        let Entry { deadline, timer } = self.heap.first().filter(|first| first.deadline.nanos() <= now)?;
+        let timer = find::<Timer>(timer).ok()?;
+        self.heap.pop();
+        if let Some(next) = self.heap.first().and_then(|next| seek::<Timer>(next.timer)) {
+            // Often it is taken next, and nobody has touched it since it was started.
+            crate::sys::prefetch(next.slot);
+        }
+        set(timer, RUNNING);
+        self.running += 1;
+        Some(Due { timer, deadline, now })
+    }
+
+    /// Whether others got on with what is due since the leader last asked, and still do.
+    fn gets_on(&mut self) -> bool {
+        let seen = core::mem::replace(&mut self.seen, self.progress);
+        self.running > 0 && seen != self.progress
+    }
 }
 
 /// The fork count that a timer is started in.
@@ -64,7 +107,7 @@ pub(super) fn epoch() -> u32 {
 
 /// Takes part in forks from the first start on.
 pub(super) fn prepare() -> Result {
-    if PREPARED.swap(1, AcqRel) == 0 {
+    if PREPARED.load(Acquire) == 0 && PREPARED.swap(1, AcqRel) == 0 {
         thread::fork::also(before_fork, after_fork).inspect_err(|_| PREPARED.store(0, Release))?;
     }
     Ok(())
@@ -88,7 +131,7 @@ fn after_fork(child: bool, held: bool) {
     let mut service = SERVICE.lock();
     service.heap.clear();
     (service.led, service.idle, service.summoned) = (false, 0, 0);
-    (service.threads, service.running) = (0, 0);
+    (service.threads, service.running, service.stale) = (0, 0, false);
     EPOCH.fetch_add(1, Relaxed);
 }
 
@@ -99,8 +142,7 @@ pub(super) fn tell_leader() {
 }
 
 /// Sees to it that somebody leads.
-pub(super) fn see_to_it() -> Result {
-    let mut service = SERVICE.lock();
+pub(super) fn see_to_it(mut service: Guard) -> Result {
     if service.led {
         return Ok(());
     }
@@ -121,23 +163,37 @@ pub(super) fn see_to_it() -> Result {
     })
 }
 
+/// What a thread does after a callback.
+enum Next {
+    Lead,
+    Run(Due),
+    Idle,
+}
+
 /// What each of the service's threads does; it was started to lead.
 unsafe extern "C-unwind" fn serve(_: *mut c_void) -> *mut c_void {
     if let Ok(me) = thread::me() {
-        while let Some(due) = lead(me) {
-            if !run(me, due) && !be_idle(me) {
-                break;
+        let mut next = Next::Lead;
+        loop {
+            next = match next {
+                Next::Run(due) => run(me, due),
+                Next::Idle if !be_idle(me) => break,
+                Next::Idle | Next::Lead => match lead(me) {
+                    Some(due) => Next::Run(due),
+                    None => break,
+                },
             }
         }
     }
     core::ptr::null_mut()
 }
 
-/// A timer that was taken out of the heap, with the deadline that it stood there for.
+/// A timer that was taken out of the heap, with the deadline that it stood there for, and the time then.
 #[derive(Clone, Copy)]
 struct Due {
     timer: Live<Timer>,
     deadline: Deadline,
+    now: i64,
 }
 
 /// Leads until a timer is due, which it takes out; `None`: no timer for so long that the thread ends.
@@ -146,23 +202,22 @@ fn lead(me: Me) -> Option<Due> {
         let seen = EARLIEST.load(SeqCst) as u32;
         let now = crate::time::now();
         let mut service = SERVICE.lock();
+        let gets_on = service.gets_on();
         let first = service.heap.first();
-        if let Some(Entry { deadline, timer }) = first.filter(|first| first.deadline.nanos() <= now) {
-            service.heap.remove(0);
-            let Ok(timer) = find::<Timer>(timer) else { continue };
-            set(timer, RUNNING);
+        let until = first.map_or(Deadline::after(now, IDLE), |first| first.deadline);
+        service.stale = gets_on && until.nanos() <= now;
+        let until = if service.stale { Deadline::after(now, LOOK_ON) } else { until };
+        if !service.stale
+            && let Some(due) = service.take(now)
+        {
             service.led = false;
-            service.running += 1;
-            let more = service.heap.first().is_some();
-            drop(service);
-            if more {
+            if service.heap.first().is_some() {
                 // If nobody can be had, this thread leads again, after the callback.
-                let _ = see_to_it();
+                let _ = see_to_it(service);
             }
-            return Some(Due { timer, deadline });
+            return Some(due);
         }
         drop(service);
-        let until = first.map_or(Deadline::after(now, IDLE), |first| first.deadline);
         Wait::begin_until(me, me.id(), now, until).sleep(&EARLIEST, seen);
         if first.is_none() && until.has_passed() && retire() {
             return None;
@@ -204,66 +259,93 @@ fn be_idle(me: Me) -> bool {
     }
 }
 
-/// Runs a timer's callback; says whether this thread is to lead now.
-fn run(me: Me, due: Due) -> bool {
+/// Runs a timer's callback, and takes out the next timer if one is due and somebody else leads.
+fn run(me: Me, due: Due) -> Next {
     let body = &due.timer.slot.body;
     let (function, arg) = (body.callback.load(Relaxed), body.arg.load(Relaxed));
     // SAFETY: only `create` stores here, and it stores what it made of a `Callback`.
     let function = unsafe { core::mem::transmute::<*mut (), Callback>(function) };
     callback::run_timer(me, due.timer.id, function, arg, was_left, (&raw const due).cast_mut().cast());
-    let here = finished(due);
-    let mut service = SERVICE.lock();
-    let leads = here && !service.led;
-    service.led |= leads;
-    leads
+    let Some(mut service) = finished(due) else {
+        // In a child forked meanwhile, the parent's service is forgotten: there this thread is the first.
+        SERVICE.lock().threads += 1;
+        return Next::Idle;
+    };
+    if !service.led {
+        service.led = true;
+        return Next::Lead;
+    }
+    let mut now = due.now;
+    let mut next = service.take(now);
+    if next.is_none() {
+        now = crate::time::now();
+        next = service.take(now);
+    }
+    match next {
+        Some(_) => service.progress = service.progress.wrapping_add(1),
+        None => service.seen = service.progress,
+    }
+    if service.stale && !service.is_due(now) {
+        // Nobody gets on with what is due later.
+        correct(service);
+    }
+    next.map_or(Next::Idle, Next::Run)
+}
+
+/// The leader looks at the earliest deadline again, since it may sleep longer.
+fn correct(mut service: Guard) {
+    service.stale = false;
+    drop(service);
+    tell_leader();
 }
 
 /// The callback has ended its thread: another one must lead.
 fn was_left(due: *mut c_void) {
     // SAFETY: `run` passed a `Due` that lives while the callback runs.
-    if finished(unsafe { *due.cast::<Due>() }) {
-        let mut service = SERVICE.lock();
-        service.threads -= 1;
-        let pending = service.heap.first().is_some();
-        drop(service);
-        if pending {
-            let _ = see_to_it();
-        }
+    let Some(mut service) = finished(unsafe { *due.cast::<Due>() }) else { return };
+    service.threads -= 1;
+    if service.led && service.stale {
+        correct(service);
+    } else if service.heap.first().is_some() {
+        let _ = see_to_it(service);
     }
 }
 
-/// The callback has returned: the timer is over, or pending again. False in a child forked meanwhile.
-fn finished(Due { timer, deadline }: Due) -> bool {
+/// The callback has returned: the timer is over, or pending again. `None` in a child forked meanwhile.
+fn finished(Due { timer, deadline, .. }: Due) -> Option<Guard> {
     let body = &timer.slot.body;
     if body.epoch.load(Relaxed) != epoch() {
-        return false;
+        return None;
     }
     let period = body.period.load(Relaxed);
     let mut service = SERVICE.lock();
     service.running -= 1;
-    let others = service.running as usize;
-    let goes_on = period > 0 && timer.bits().is_ok_and(|bits| bits & CANCELLED == 0);
-    let entry = Entry { deadline: next_after(deadline, period.max(1)), timer: timer.id };
-    if goes_on && service.heap.push(entry, others).is_ok() {
-        set(timer, PENDING);
-        let tell = service.led && service.heap.first().is_some_and(|first| first.timer == timer.id);
-        drop(service);
-        if tell {
-            tell_leader();
+    if period > 0 && timer.bits().is_ok_and(|bits| bits & CANCELLED == 0) {
+        let entry = Entry { deadline: next_after(deadline, period), timer: timer.id };
+        let others = service.running as usize;
+        if let Ok(first) = service.heap.push(entry, others) {
+            set(timer, PENDING);
+            service.stale |= first;
+            return Some(service);
         }
-        return true;
     }
-    drop(service);
-    // Still running, to everybody else: who joins finds the argument destroyed.
-    remains_of(timer).destroy();
-    let _service = SERVICE.lock();
+    let remains = remains_of(timer);
+    if remains.is_something() {
+        drop(service);
+        // Still running, to everybody else: who joins finds the argument destroyed.
+        remains.destroy();
+        if body.epoch.load(Relaxed) != epoch() {
+            return None;
+        }
+        service = SERVICE.lock();
+    }
     match timer.bits() {
         Ok(bits) if bits & CANCELLED != 0 => set(timer, CANCELLED),
         Ok(_) => set(timer, FIRED),
         // Its handle was given up meanwhile.
         Err(_) => drop(Timer::table().recycle(timer, None)),
     }
-    true
+    Some(service)
 }
 
 /// The next deadline that is not past: periods that a slow callback has missed are left out.

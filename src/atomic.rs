@@ -1,18 +1,32 @@
-//! The one place that chooses between real atomics and loom's; and where models plant bugs.
+//! The one place that chooses between real atomics, loom's and those of schedules; and where models plant bugs.
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) use core::hint::spin_loop;
-#[cfg(not(loom))]
-pub(crate) use core::sync::atomic::{AtomicI64, AtomicPtr, AtomicU32, AtomicU64, Ordering, fence};
+#[cfg(not(any(loom, shuttle)))]
+pub(crate) use core::sync::atomic::{
+    AtomicI64, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+};
 
 #[cfg(loom)]
 pub(crate) use loom::hint::spin_loop;
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicI64, AtomicPtr, AtomicU32, AtomicU64, Ordering, fence};
 
+/// Reads a word after another one was written, while somebody else does the two the other way round: one of the two
+/// sees what the other wrote. loom takes that for granted of exchanges only.
+#[inline(always)]
+pub(crate) fn load_in_order(word: &AtomicU64) -> u64 {
+    if cfg!(loom) { word.fetch_or(0, Ordering::SeqCst) } else { word.load(Ordering::SeqCst) }
+}
+
+#[cfg(shuttle)]
+mod turns;
+#[cfg(shuttle)]
+pub(crate) use turns::{AtomicI64, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence, spin_loop};
+
 /// Places where a model can plant a bug, to show that it would be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(loom), expect(dead_code, reason = "only models plant bugs"))]
+#[cfg_attr(not(any(loom, shuttle)), expect(dead_code, reason = "only models plant bugs"))]
 pub(crate) enum Seed {
     /// Slot: the tag of the free stack stands still, so a top that left and came back is taken for the same.
     Slot = 1,
@@ -20,6 +34,24 @@ pub(crate) enum Seed {
     Sleep,
     /// Park: a reader of a published wait does not look at its number again.
     Record,
+    /// Inside: who steps in does not let its mark be seen before it looks.
+    Inside,
+    /// Queue: an item is taken out of its cell without looking whether it is there.
+    List,
+    /// Queue: who was woken and looks again does not say so.
+    EventCount,
+    /// Ring: a task is published before it is written.
+    Ring,
+    /// Deque: who takes back does not look after its own step was seen.
+    Deque,
+    /// Idle: who has said that it sleeps does not look again.
+    Idle,
+    /// Idle: the last who searched begins to work, and looks whether there is more without a fence.
+    Search,
+    /// Idle: a sleeper whose time is gone ends although it was told to look.
+    Permit,
+    /// Future: whoever takes its entry out of the queue begins it, whatever became of it.
+    Claim,
     /// Guard: who takes it after a sleep does not say that others may sleep.
     Guard,
     /// Lock: released without release ordering.
@@ -39,22 +71,22 @@ pub(crate) enum Seed {
 }
 
 /// Whether the running model has planted this bug; never outside models.
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 #[inline(always)]
 pub(crate) const fn seeded(_: Seed) -> bool {
     false
 }
 
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 static PLANTED: core::sync::atomic::AtomicU8 = core::sync::atomic::AtomicU8::new(0);
 
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 pub(crate) fn seeded(seed: Seed) -> bool {
     PLANTED.load(Ordering::Relaxed) == seed as u8
 }
 
 /// Plants a bug, or none, until the next call.
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 pub(crate) fn plant(seed: Option<Seed>) {
     PLANTED.store(seed.map_or(0, |seed| seed as u8), Ordering::Relaxed);
 }

@@ -4,7 +4,9 @@
 //! `Wait::begin` publishes what the thread will wait for, `Wait::sleep` sleeps until the word
 //! changes, somebody wakes it or the deadline comes, and dropping the `Wait` takes the publication back.
 
+pub(crate) mod fence;
 mod graph;
+pub(crate) mod inside;
 mod record;
 mod spin;
 
@@ -67,6 +69,18 @@ fn call_hook(_: Me, _: u64, _: bool) {}
 /// Sleeps without publishing it: only for the library's own small locks.
 pub(crate) fn doze(word: &AtomicU64, expected: u32) {
     backend::sleep(word, expected, Deadline::NEVER);
+}
+
+/// The same, for so many nanoseconds at most.
+#[cfg(not(loom))]
+pub(crate) fn doze_for(word: &AtomicU64, expected: u32, nanos: i64) {
+    backend::sleep(word, expected, Deadline::after(crate::time::now(), nanos));
+}
+
+/// Sleeps for a millisecond: for one who has to look again, and whom nobody wakes.
+#[cfg(not(loom))]
+pub(crate) fn nap() {
+    doze_for(&AtomicU64::new(0), 0, 1_000_000);
 }
 
 /// A published wait of the current thread for one object.

@@ -73,6 +73,8 @@ pub(crate) struct Record {
     held: Cell<u64>,
     /// The object whose owner word it is about to change: see thread/README.md, "Fork".
     touching: AtomicU64,
+    /// The object whose body it is inside: see inside.rs.
+    pub(super) inside: AtomicU64,
     /// The thread of this record that stayed behind in a parent process, else 0.
     lost: AtomicU64,
     /// The thread of this record when those who join it need not wait for it any more, though it runs.
@@ -87,6 +89,8 @@ pub(crate) struct Record {
     deferred: AtomicPtr<Record>,
     deferred_for: AtomicU64,
     pub(crate) cache: Cache,
+    /// What the thread is at work as, for the pool layer; only its own thread reads or writes it.
+    pub(crate) worker: AtomicPtr<()>,
     /// The values of its locals, for the thread layer: here is where a thread looks first.
     pub(crate) locals: AtomicPtr<()>,
     /// How many `locals` there are room for.
@@ -105,6 +109,7 @@ impl Record {
             id: AtomicU64::new(id),
             held: Cell::new(0),
             touching: AtomicU64::new(0),
+            inside: AtomicU64::new(0),
             lost: AtomicU64::new(0),
             over: AtomicU64::new(0),
             sequence: AtomicU64::new(0),
@@ -119,6 +124,7 @@ impl Record {
             deferred: AtomicPtr::new(null_mut()),
             deferred_for: AtomicU64::new(0),
             cache: Cache::new(),
+            worker: AtomicPtr::new(null_mut()),
             locals: AtomicPtr::new(null_mut()),
             local_room: AtomicU64::new(0),
         }
@@ -128,6 +134,10 @@ impl Record {
     pub(crate) fn adopt(&self, id: u64) {
         self.held.set(0);
         self.touching.store(0, Relaxed);
+        self.inside.store(0, Relaxed);
+        self.worker.store(null_mut(), Relaxed);
+        #[cfg(not(loom))]
+        COUNT.fetch_max(crate::slot::index_of(id) + 1, SeqCst);
         self.sequence.store(self.sequence.load(Relaxed) & !1, Relaxed);
         self.deferred.store(null_mut(), Relaxed);
         self.node.next.store(null_mut(), Relaxed);
@@ -143,6 +153,7 @@ impl Record {
     /// In a forked child: the thread is not here. Its record is never used for another one.
     pub(crate) fn lose(&self) {
         self.lost.store(self.id(), SeqCst);
+        self.inside.store(0, Relaxed);
         self.bury();
     }
 
@@ -346,6 +357,21 @@ pub(crate) fn fate(_: u64) -> Fate {
 
 #[cfg(loom)]
 pub(crate) use super::backend::records;
+
+/// How many records have ever been taken.
+#[cfg(not(loom))]
+static COUNT: crate::atomic::AtomicU32 = crate::atomic::AtomicU32::new(0);
+
+/// One more than the highest index of a record.
+#[cfg(not(loom))]
+pub(super) fn count() -> u32 {
+    COUNT.load(SeqCst)
+}
+
+#[cfg(loom)]
+pub(super) fn count() -> u32 {
+    4
+}
 
 /// All records, each at the index of its thread's slot.
 #[cfg(not(loom))]

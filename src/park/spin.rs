@@ -28,7 +28,7 @@ impl Spin {
     }
 
     /// Waits a moment; false when it is time to sleep.
-    #[cfg(not(loom))]
+    #[cfg(not(any(loom, shuttle)))]
     pub(crate) fn next(&mut self) -> bool {
         if self.step >= self.last {
             return false;
@@ -45,7 +45,7 @@ impl Spin {
     }
 
     /// Models do not spin: a spin is a wait that the model cannot see the end of.
-    #[cfg(loom)]
+    #[cfg(any(loom, shuttle))]
     pub(crate) fn next(&mut self) -> bool {
         let _ = (self.step, self.last, PAUSES);
         false

@@ -40,6 +40,11 @@ impl Cache {
         Some(((oldest >> 24) as u8, oldest & 0xff_ffff))
     }
 
+    /// How many more it can keep.
+    pub(crate) fn room(&self) -> usize {
+        ROOM - self.count.get() as usize
+    }
+
     /// Takes out one slot of any kind, for a thread that ends.
     pub(crate) fn drain(&self) -> Option<(u8, u32)> {
         let count = self.count.get().checked_sub(1)?;

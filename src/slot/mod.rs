@@ -13,6 +13,8 @@
 
 mod cache;
 mod chunks;
+mod kinds;
+mod stash;
 mod table;
 #[cfg(all(test, not(loom)))]
 mod tests;
@@ -20,6 +22,7 @@ mod tests;
 pub(crate) use cache::Cache;
 use chunks::CHUNK_BITS;
 pub(crate) use chunks::Chunks;
+pub(crate) use kinds::{Answers, answers_of, set_answers};
 pub(crate) use table::Table;
 
 use crate::atomic::{AtomicU64, Ordering::*};
@@ -39,6 +42,10 @@ pub(crate) mod kind {
     pub(crate) const BARRIER: u8 = 7;
     pub(crate) const LOCAL: u8 = 8;
     pub(crate) const TIMER: u8 = 9;
+    pub(crate) const QUEUE: u8 = 10;
+    pub(crate) const POOL: u8 = 11;
+    pub(crate) const FUTURE: u8 = 12;
+    pub(crate) const GROUP: u8 = 13;
 
     /// The noun of a kind, for messages.
     pub(crate) const fn name(kind: u8) -> &'static str {
@@ -52,6 +59,10 @@ pub(crate) mod kind {
             BARRIER => "barrier",
             LOCAL => "local",
             TIMER => "timer",
+            QUEUE => "queue",
+            POOL => "pool",
+            FUTURE => "future",
+            GROUP => "group",
             _ => "object",
         }
     }

@@ -1,6 +1,7 @@
 //! The table of one kind: finds a slot, hands slots out, takes them back, retires the exhausted.
 
 use super::chunks::CAPACITY;
+use super::stash::Stash;
 use super::{Cache, Chunks, Live, OPEN, Object, Slot, handle, lives};
 use crate::atomic::{AtomicU32, AtomicU64, Ordering::*, Seed, seeded};
 use crate::error::{Error, Result};
@@ -13,11 +14,15 @@ pub(crate) struct Table<T> {
     slots: Chunks<Slot<T>>,
     /// `tag:40 | index+1:24`; index+1 is 0 when the stack is empty.
     free: AtomicU64,
+    stash: Stash,
     /// Slots from here on have never been used.
     fresh: AtomicU32,
     /// Slots whose generations are used up.
     retired: AtomicU32,
 }
+
+/// How many slots go between the stash and a thread's cache at once.
+const SOME: usize = 8;
 
 const INDEX: u64 = 0xff_ffff;
 const TAG: u64 = INDEX + 1;
@@ -28,6 +33,7 @@ impl<T: Object> Table<T> {
         Table {
             slots: Chunks::new(),
             free: AtomicU64::new(0),
+            stash: Stash::new(),
             fresh: AtomicU32::new(0),
             retired: AtomicU32::new(0),
         }
@@ -41,6 +47,7 @@ impl<T: Object> Table<T> {
         Table {
             slots: Chunks::new(Slot::default),
             free: AtomicU64::new(0),
+            stash: Stash::new(),
             fresh: AtomicU32::new(0),
             retired: AtomicU32::new(0),
         }
@@ -78,12 +85,13 @@ impl<T: Object> Table<T> {
     ) -> Result<Live<T>> {
         let index = self.take(cache)?;
         let slot = self.slots.reach(index)?;
+        // Written before it is read: the system brings in a fresh page once, not first to be read only.
+        slot.head.owner.store(0, Relaxed);
         let closed = slot.head.state.load(Relaxed);
         let generation = match (closed >> 32) as u32 {
             0 => first_generation(T::KIND, index),
             next => next,
         };
-        slot.head.owner.store(0, Relaxed);
         fill(&slot.body);
         slot.head.state.store(super::word(generation, bits), Release);
         Ok(Live { slot, id: handle(T::KIND, index, generation) })
@@ -108,7 +116,12 @@ impl<T: Object> Table<T> {
         }
         let index = super::index_of(object.id);
         match cache {
-            Some(cache) => cache.put(T::KIND, index),
+            Some(cache) => {
+                if cache.room() == 0 {
+                    self.push_some(cache);
+                }
+                cache.put(T::KIND, index)
+            }
             None => {
                 self.push(index);
                 None
@@ -132,7 +145,7 @@ impl<T: Object> Table<T> {
         if let Some(index) = cache.and_then(|cache| cache.take(T::KIND)) {
             return Ok(index);
         }
-        if let Some(index) = self.pop() {
+        if let Some(index) = self.take_shared(cache) {
             return Ok(index);
         }
         let mut next = self.fresh.load(Relaxed);
@@ -149,6 +162,21 @@ impl<T: Object> Table<T> {
         }
     }
 
+    /// Takes a free slot, and some more for `cache`: so what all share is seldom touched.
+    fn take_shared(&self, cache: Option<&Cache>) -> Option<u32> {
+        let mut taken = [0; SOME];
+        let most = cache.map_or(1, |cache| SOME.min(1 + cache.room()));
+        let count = self.stash.take(&mut taken[..most]);
+        let Some((&first, more)) = taken[..count].split_first() else { return self.pop() };
+        for &index in more {
+            if let Some(slot) = self.slots.at(index) {
+                bring(slot);
+            }
+            let _none_left_over = cache.and_then(|cache| cache.put(T::KIND, index));
+        }
+        Some(first)
+    }
+
     fn pop(&self) -> Option<u32> {
         let mut head = self.free.load(Acquire);
         loop {
@@ -160,6 +188,22 @@ impl<T: Object> Table<T> {
                 Ok(_) => return Some(index),
                 Err(now) => head = now,
             }
+        }
+    }
+
+    /// Puts some of a full cache's slots of this kind back.
+    fn push_some(&self, cache: &Cache) {
+        let mut given = [0; SOME];
+        let mut count = 0;
+        while count < SOME
+            && let Some(index) = cache.take(T::KIND)
+        {
+            given[count] = index;
+            count += 1;
+        }
+        let given = &given[..count];
+        if !self.stash.put(given) {
+            given.iter().for_each(|&index| self.push(index));
         }
     }
 
@@ -178,6 +222,15 @@ impl<T: Object> Table<T> {
         }
     }
 }
+
+/// Lets the processor bring a slot that will be made into an object soon.
+#[cfg(not(loom))]
+fn bring<T>(slot: &Slot<T>) {
+    crate::sys::prefetch(slot);
+}
+
+#[cfg(loom)]
+fn bring<T>(_: &Slot<T>) {}
 
 /// The tag of the free stack after one change more.
 fn next_tag(head: u64) -> u64 {

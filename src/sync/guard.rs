@@ -53,6 +53,31 @@ impl RawGuard {
         }
     }
 
+    /// The same for what a process forked without handlers may reach: gives up there, since whoever holds it may
+    /// not be there, and in any case after seconds. Sleeps are counted: a process that was stopped for long has not waited long.
+    #[cfg(not(loom))]
+    pub(crate) fn enter_for_seconds(&self) -> bool {
+        if self.try_enter() {
+            return true;
+        }
+        let mut spin = Spin::short();
+        while spin.next() {
+            if self.word.load(Relaxed) == FREE && self.try_enter() {
+                return true;
+            }
+        }
+        let mut long_sleeps = 0;
+        while self.word.swap(CONTENDED, Acquire) != FREE {
+            if long_sleeps >= 50 || park::inside::is_without_handlers() {
+                return false;
+            }
+            let began = crate::time::now();
+            park::doze_for(&self.word, CONTENDED as u32, 100_000_000);
+            long_sleeps += (crate::time::now() - began >= 100_000_000) as u32;
+        }
+        true
+    }
+
     #[inline(always)]
     pub(crate) fn leave(&self) {
         if self.word.swap(FREE, Release) == CONTENDED && !super::seeded(super::Seed::Guard) {

@@ -12,7 +12,7 @@ pub(crate) mod semaphore;
 mod word;
 
 #[cfg(loom)]
-mod models;
+pub(crate) mod models;
 
 use crate::atomic::{Seed, seeded};
 pub(crate) use guard::{Guarded, RawGuard};
@@ -29,7 +29,7 @@ mod by_id {
     use super::semaphore::Semaphore;
     use crate::atomic::Ordering::SeqCst;
     use crate::park;
-    use crate::slot::{Object, find, kind, kind_of};
+    use crate::slot::{Object, answers_of, find, handle, kind, kind_of};
 
     /// The thread that alone can end a wait for this object: an RLock's owner, a joined thread itself.
     pub(crate) fn awaited_owner(object: u64) -> Option<u64> {
@@ -40,7 +40,7 @@ mod by_id {
                 lock.bits().ok().filter(|_| owner != 0).map(|_| owner)
             }
             kind::THREAD => Some(object).filter(|&thread| park::is_awaitable(thread)),
-            _ => None,
+            _ => answers_of(object).and_then(|answers| (answers.awaited_owner)(object)),
         }
     }
 
@@ -60,7 +60,7 @@ mod by_id {
             kind::SEMAPHORE => find::<Semaphore>(object).map(|it| it.forget_waiters()),
             kind::EVENT => find::<Event>(object).map(|it| it.forget_waiters()),
             kind::BARRIER => find::<Barrier>(object).map(|it| it.forget_waiters()),
-            _ => Ok(()),
+            _ => return forget_above(object),
         };
     }
 
@@ -71,8 +71,14 @@ mod by_id {
             kind::RLOCK => find::<RLock>(object).map(|it| it.word().sign_for(lost)),
             // Their lists are whole only outside their guards.
             kind::CONDITION | kind::BARRIER => return forget_waiters(object),
-            _ => Ok(()),
+            _ => return forget_above(object),
         };
+    }
+
+    fn forget_above(object: u64) {
+        if let Some(answers) = answers_of(object) {
+            (answers.forget)(object);
+        }
     }
 
     /// Gives a free slot, kept by some thread's cache, back to the table of its kind.
@@ -85,7 +91,11 @@ mod by_id {
             kind::EVENT => Event::table().push(index),
             kind::BARRIER => Barrier::table().push(index),
             // Threads, locals and timers are not cached: they come and go under a lock anyway.
-            _ => {}
+            _ => {
+                if let Some(answers) = answers_of(handle(of, index, 0)) {
+                    (answers.push_free)(index);
+                }
+            }
         }
     }
 }

@@ -3,10 +3,19 @@
 //! Every function here leaves errno as it found it, and none is a cancellation point.
 
 pub(crate) mod cpu;
-#[cfg(not(feature = "portable-park"))]
+#[cfg(all(not(shuttle), not(feature = "portable-park")))]
 pub(crate) mod futex;
+#[cfg(target_os = "linux")]
+pub(crate) mod membarrier;
+#[cfg(shuttle)]
+pub(crate) mod model;
+#[cfg(not(shuttle))]
 pub(crate) mod native;
+#[cfg(not(shuttle))]
 pub(crate) mod tls;
+
+#[cfg(shuttle)]
+pub(crate) use model::{coarse_nanos, futex, monotonic_nanos, native, tls, yield_now};
 
 /// Restores errno when it goes.
 pub(crate) struct Errno(i32);
@@ -33,6 +42,7 @@ impl Drop for Errno {
 }
 
 /// Nanoseconds on the monotonic clock.
+#[cfg(not(shuttle))]
 pub(crate) fn monotonic_nanos() -> i64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` is valid for writing; the monotonic clock exists, so this cannot fail.
@@ -40,7 +50,21 @@ pub(crate) fn monotonic_nanos() -> i64 {
     time.tv_sec.saturating_mul(1_000_000_000).saturating_add(time.tv_nsec)
 }
 
+/// A counter that goes evenly and is read in some nanoseconds.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn ticks() -> i64 {
+    // SAFETY: the instruction is part of the architecture and has no preconditions.
+    (unsafe { core::arch::x86_64::_rdtsc() }) as i64
+}
+
+/// A counter that goes evenly.
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) fn ticks() -> i64 {
+    monotonic_nanos()
+}
+
 /// Gives the processor to another runnable thread.
+#[cfg(not(shuttle))]
 pub(crate) fn yield_now() {
     // SAFETY: has no preconditions and cannot fail.
     unsafe { libc::sched_yield() };
@@ -72,6 +96,28 @@ pub(crate) unsafe fn unmap(place: *mut u8, bytes: usize) {
     let _errno = Errno::keep();
     // SAFETY: the caller's promise.
     unsafe { libc::munmap(place.cast(), bytes) };
+}
+
+/// Lets the memory behind whole pages go; they stay readable and writable, with anything in them.
+///
+/// # Safety
+/// - the pages came from `map_zeroed`, and nobody needs what is in them.
+pub(crate) unsafe fn discard(place: *mut u8, bytes: usize) {
+    let _errno = Errno::keep();
+    // SAFETY: the caller's promise.
+    unsafe { libc::madvise(place.cast(), bytes, libc::MADV_DONTNEED) };
+}
+
+/// Lets the processor bring in what lies at `place`, if it knows how to.
+#[inline(always)]
+pub(crate) fn prefetch<T>(place: &T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint, which reads nothing.
+    unsafe {
+        core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>((&raw const *place).cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
 }
 
 /// What the system calls an error number, as far as `room` takes it.

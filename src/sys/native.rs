@@ -55,6 +55,23 @@ pub(crate) fn start(entry: Entry, arg: *mut c_void, stack_size: usize) -> Result
     }
 }
 
+/// The lowest address of the calling thread's stack, which the library has started; NULL if the system does not say.
+pub(crate) fn stack_base() -> usize {
+    let _errno = Errno::keep();
+    let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
+    let (mut base, mut size) = (core::ptr::null_mut(), 0);
+    // SAFETY: all places are valid for writing; the attributes are initialised by the first call and used only
+    // when that has gone well.
+    unsafe {
+        if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
+            return 0;
+        }
+        libc::pthread_attr_getstack(attributes.as_ptr(), &mut base, &mut size);
+        libc::pthread_attr_destroy(attributes.as_mut_ptr());
+    }
+    base.addr()
+}
+
 /// The system's number of the calling thread.
 pub(crate) fn thread_id() -> u64 {
     // SAFETY: has no preconditions and cannot fail.

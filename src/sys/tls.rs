@@ -21,7 +21,7 @@ pub(crate) struct Block {
 
 /// On x86-64 Linux the block is of the initial-exec model, which Rust cannot ask for in the language:
 /// a `thread_local!` in a shared library costs a call.
-#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#[cfg(all(target_arch = "x86_64", target_os = "linux", not(shuttle)))]
 mod place {
     use super::Block;
     use core::arch::{asm, global_asm};
@@ -70,13 +70,17 @@ mod place {
     }
 }
 
-#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+#[cfg(any(not(all(target_arch = "x86_64", target_os = "linux")), shuttle))]
 mod place {
     use super::Block;
     use core::cell::Cell;
     use core::ptr::null;
+    #[cfg(shuttle)]
+    use shuttle::thread_local;
+    #[cfg(not(shuttle))]
+    use std::thread_local;
 
-    std::thread_local! {
+    thread_local! {
         static BLOCK: Block = const {
             Block {
                 record: Cell::new(null()),

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::atomic::{AtomicU32, Ordering::*};
 use crate::error::{Error, Result};
-use crate::park::{Record, Spin, records};
+use crate::park::{Record, Spin, inside, records};
 use crate::slot::{Object, index_of};
 use crate::sync;
 use crate::sys::native;
@@ -79,6 +79,7 @@ fn participants(mut visit: impl FnMut(&mut (Participant, bool))) {
 ///
 /// A fork in a signal handler may have interrupted this thread inside it: so it is tried, not taken.
 extern "C" fn before() {
+    inside::suspend();
     if try_long(|| registry::GUARD.try_enter()) {
         HELD.store(1, Relaxed);
         participants(|(participant, held)| *held = try_long(participant.before));
@@ -90,6 +91,7 @@ extern "C" fn in_parent() {
         participants(|(participant, held)| (participant.after)(false, *held));
         registry::GUARD.leave();
     }
+    inside::resume();
 }
 
 extern "C" fn in_child() {
@@ -134,4 +136,5 @@ extern "C" fn in_child() {
         _ => registry::set_main(0),
     }
     participants(|(participant, held)| (participant.after)(true, *held));
+    inside::resume();
 }

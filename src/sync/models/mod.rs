@@ -45,19 +45,19 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A timeout that is not zero: when it comes is for loom to choose.
-const SOON: Timeout = match Timeout::from_nanos(1) {
+pub(crate) const SOON: Timeout = match Timeout::from_nanos(1) {
     Ok(timeout) => timeout,
     Err(_) => unreachable!(),
 };
 
 /// Shows that no order of turns with up to `preemptions` preemptions makes `model` fail.
-fn holds(name: &str, preemptions: usize, model: fn()) {
+pub(crate) fn holds(name: &str, preemptions: usize, model: fn()) {
     let count = alone(|| explore(None, preemptions, model)).expect("the model's own panic said why");
     println!("{name}: {count} executions");
 }
 
 /// Shows that `model` fails once `bug` is planted.
-fn finds(bug: Seed, preemptions: usize, model: fn()) {
+pub(crate) fn finds(bug: Seed, preemptions: usize, model: fn()) {
     let outcome = alone(|| {
         let loud = panic::take_hook();
         panic::set_hook(Box::new(|_| ()));
@@ -108,19 +108,19 @@ fn explore(
 }
 
 /// The `n`-th thread of the running model; the first one is 0.
-fn me(n: usize) -> Me {
+pub(crate) fn me(n: usize) -> Me {
     // SAFETY: each thread of a model asks for itself, or for one that is not running.
     unsafe { Me::new(records().at(n as u32).expect("there are not more")) }
 }
 
 /// A thread of a model, and what it hands back.
-struct Task<R> {
+pub(crate) struct Task<R> {
     done: Arc<AtomicU64>,
     result: Arc<Mutex<Option<R>>>,
 }
 
 /// Starts the `n`-th thread.
-fn spawn<R: 'static>(n: usize, work: impl FnOnce(Me) -> R + 'static) -> Task<R> {
+pub(crate) fn spawn<R: 'static>(n: usize, work: impl FnOnce(Me) -> R + 'static) -> Task<R> {
     let task = Task { done: Arc::new(AtomicU64::new(0)), result: Arc::default() };
     let (done, result, main) = (task.done.clone(), task.result.clone(), loom::thread::current());
     loom::thread::spawn(move || {
@@ -133,7 +133,7 @@ fn spawn<R: 'static>(n: usize, work: impl FnOnce(Me) -> R + 'static) -> Task<R> 
 }
 
 impl<R> Task<R> {
-    fn join(self) -> R {
+    pub(crate) fn join(self) -> R {
         while self.done.load(Acquire) == 0 {
             loom::thread::park();
         }
@@ -142,27 +142,27 @@ impl<R> Task<R> {
 }
 
 /// Starts threads 1, 2, ... that each do `work`, and waits for them.
-fn all<const N: usize>(work: impl FnOnce(Me) + Clone + 'static) {
+pub(crate) fn all<const N: usize>(work: impl FnOnce(Me) + Clone + 'static) {
     let tasks: [Task<()>; N] = std::array::from_fn(|n| spawn(n + 1, work.clone()));
     tasks.into_iter().for_each(Task::join);
 }
 
 /// Memory that one thread at a time may be in; loom sees it when two are, or when one does not see the other's.
 #[derive(Clone)]
-struct Room(Arc<UnsafeCell<u64>>);
+pub(crate) struct Room(Arc<UnsafeCell<u64>>);
 
 impl Room {
-    fn new() -> Room {
+    pub(crate) fn new() -> Room {
         Room(Arc::new(UnsafeCell::new(0)))
     }
 
     /// Enters, counts, and leaves.
-    fn visit(&self) {
+    pub(crate) fn visit(&self) {
         // SAFETY: loom ends the model if another thread is inside.
         self.0.with_mut(|count| unsafe { *count += 1 });
     }
 
-    fn visits(&self) -> u64 {
+    pub(crate) fn visits(&self) -> u64 {
         // SAFETY: as above.
         self.0.with(|count| unsafe { *count })
     }

@@ -1,7 +1,7 @@
 # make           builds the library: build/lib/libthreading.so and .a
 # make demo      builds and runs the examples, and compares what they print
 # make test      runs every test and says what ran
-# make models    checks every interleaving of small scenarios with loom
+# make models    checks every interleaving of small scenarios with loom, and pools in random schedules with shuttle
 # make sanitizers  runs the C tests under ThreadSanitizer and valgrind; some ten minutes
 # make bench     measures the library against the system's own primitives
 # make install   installs, PREFIX=/usr/local DESTDIR=
@@ -96,6 +96,7 @@ test-portable: | $(cmake)
 .PHONY: models sanitizers
 models:
 	.ci/loom.sh
+	.ci/shuttle.sh
 
 sanitizers:
 	.ci/tsan.sh

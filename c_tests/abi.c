@@ -56,6 +56,9 @@ VALUE(THREADING_SCHED_BATCH, 1);
 VALUE(THREADING_SCHED_IDLE, 2);
 VALUE(THREADING_SCHED_FIFO, 3);
 VALUE(THREADING_SCHED_RR, 4);
+VALUE(THREADING_FIFO, 0);
+VALUE(THREADING_LIFO, 1);
+VALUE(THREADING_PRIORITY, 2);
 VALUE(THREADING_HOOK_THREAD_START, 1);
 VALUE(THREADING_HOOK_THREAD_EXIT, 2);
 VALUE(THREADING_HOOK_WAIT_BEGIN, 3);
@@ -79,6 +82,7 @@ HANDLE(threading_event);
 HANDLE(threading_barrier);
 HANDLE(threading_local);
 HANDLE(threading_timer);
+HANDLE(threading_queue);
 
 #define ALIAS(type, of) _Static_assert(_Generic((type)0, of: 1, default: 0), #type)
 
@@ -239,6 +243,19 @@ SAME(threading_status, threading_timer_start, threading_timer);
 SAME(threading_status, threading_timer_cancel, threading_timer);
 SAME(threading_status, threading_timer_join, threading_timer, int64_t);
 SAME(threading_status, threading_timer_destroy, threading_timer);
+SAME(threading_status, threading_queue_create, int32_t, int64_t, threading_destructor, threading_queue *);
+SAME(threading_status, threading_queue_destroy, threading_queue);
+SAME(threading_status, threading_queue_put, threading_queue, void *, int64_t);
+SAME(threading_status, threading_queue_put_priority, threading_queue, void *, int64_t, int64_t);
+SAME(threading_status, threading_queue_get, threading_queue, void **, int64_t);
+SAME(threading_status, threading_queue_task_done, threading_queue);
+SAME(threading_status, threading_queue_join, threading_queue, int64_t);
+SAME(threading_status, threading_queue_shutdown, threading_queue, int32_t);
+SAME(int64_t, threading_queue_qsize, threading_queue);
+SAME(int64_t, threading_queue_unfinished_tasks, threading_queue);
+SAME(int32_t, threading_queue_empty, threading_queue);
+SAME(int32_t, threading_queue_full, threading_queue);
+SAME(int32_t, threading_queue_is_shutdown, threading_queue);
 
 // ---- What only the library can tell ----
 

@@ -15,7 +15,7 @@ def rows(page):
     found = {}
     for line in page.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if re.fullmatch(r"[A-F]\d+", cells[0]):
+        if re.fullmatch(r"[A-G]\d+", cells[0]):
             if len(cells) != 4 or not cells[3] or cells[0] in found:
                 raise SystemExit(f"faults.md: row {cells[0]} is malformed or stands there twice")
             shown = cells[3] if re.match(r"`\w+`", cells[3]) else ""
@@ -28,7 +28,7 @@ def cases(folder):
     found = {}
     for source in sorted([*folder.glob("*.c"), *folder.glob("*.cc"), *folder.glob("contract/*.h")]):
         program = "contract" if source.suffix == ".h" else source.stem
-        for row in re.findall(r"fault_([A-F]\d+)_", source.read_text(encoding="utf-8")):
+        for row in re.findall(r"fault_([A-G]\d+)_", source.read_text(encoding="utf-8")):
             found.setdefault(row, set()).add(program)
     return found
 

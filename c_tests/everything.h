@@ -75,6 +75,20 @@ static inline void use_local(void) {
   OK(threading_local_destroy(local));
 }
 
+static inline void use_queues(void) {
+  for (int32_t order = THREADING_FIFO; order <= THREADING_PRIORITY; order++) {
+    threading_queue queue;
+    void *got = NULL;
+    OK(threading_queue_create(order, 1, NULL, &queue));
+    OK(threading_queue_put(queue, &queue, 0));
+    IS(threading_queue_put(queue, &queue, 0), THREADING_TIMEOUT);
+    OK(threading_queue_get(queue, &got, 0));
+    CHECK(got == &queue);
+    IS(threading_queue_get(queue, &got, 0), THREADING_TIMEOUT);
+    OK(threading_queue_destroy(queue));
+  }
+}
+
 static inline void *set_flag(void *arg) {
   atomic_store((atomic_bool *)arg, true);
   return arg;
@@ -102,6 +116,7 @@ static inline void use_objects(void) {
   use_event();
   use_barrier();
   use_local();
+  use_queues();
 }
 
 static inline void use_everything(void) {

@@ -21,11 +21,26 @@ CALLBACKS = {
     "threading_target": "hold",
     "threading_callback": "do_nothing",
     "threading_predicate": "say_true",
+    "threading_future_callback": "do_nothing_more",
+    "threading_range_body": "do_no_range",
+    "threading_range_fold": "fold_nothing",
+    "threading_combine": "combine_nothing",
 }
 
 # Pointers that may be NULL, by name; and pointers that are read, with their good value.
 OPTIONAL_POINTERS = {"options", "needed", "previous", "index", "message", "arg", "user", "value"}
-READ_POINTERS = {"name": '"name"', "cpus": "&some_cpu"}
+# By type and name where the same name is also that of a result.
+OPTIONAL_POINTERS |= {("void *", "item"), "results", "done_flags", ("threading_future_set_result", "result")}
+READ_POINTERS = {
+    "name": '"name"',
+    "cpus": "&some_cpu",
+    "args": "some_args",
+    "identity": "&some_identity",
+    "futures": "&live[KIND_future]",
+    "tasks": "&some_task",
+}
+# What is written to, but read before, by function and name.
+READ_POINTERS |= {("threading_pool_stats", "out"): "&some_statistics"}
 SIZES = {"size", "capacity"}
 
 TIMEOUTS = ["-2", "-1000000000", "INT64_MIN"]
@@ -42,6 +57,23 @@ NUMBERS = {
     "nice": ("19", ["-21", "20", "INT32_MIN", "INT32_MAX"]),
     "policy": ("THREADING_SCHED_OTHER", ["-1", "5", "INT32_MIN", "INT32_MAX"]),
     "priority": ("0", ["-1", "1", "100"]),
+    ("threading_queue_put_priority", "priority"): ("0", []),
+    ("threading_pool_submit_priority", "priority"): ("0", []),
+    "order": ("THREADING_FIFO", ["-1", "3", "INT32_MIN", "INT32_MAX"]),
+    "maxsize": ("1", []),
+    "immediate": ("0", []),
+    "max_workers": ("1", ["1000000", "UINT32_MAX"]),
+    "begin": ("0", []),
+    "end": ("10", []),
+    "grain": ("0", ["-1", "INT64_MIN"]),
+    ("threading_parallel_reduce", "size"): ("8", []),
+    ("threading_parallel_invoke", "count"): ("1", []),
+    ("threading_pool_map", "count"): ("1", []),
+    ("threading_futures_wait", "count"): ("1", []),
+    "when": ("THREADING_ALL_COMPLETED", ["-1", "3", "INT32_MIN", "INT32_MAX"]),
+    "wait": ("0", []),
+    "cancel_futures": ("0", []),
+    "threads": ("0", []),
     "ident": ("threading_main_thread().id", ["0", "1", "-1", "INT64_MAX"]),
     "bytes": ("0", ["1", "4096", "32767"]),
     "count": ("1", ["0"]),
@@ -95,12 +127,14 @@ def rule(function, kind, name, following, handles):
     if kind in CALLBACKS:
         return "REQUIRED", "KINDS", f"(uint64_t)(uintptr_t){CALLBACKS[kind]}", []
     if "*" in kind:
-        if following in SIZES:
+        good = READ_POINTERS.get((function, name)) or (READ_POINTERS.get(name) if "const" in kind else None)
+        if following in SIZES and not good:
             return "BUFFER", "KINDS", "0", []
-        if name in OPTIONAL_POINTERS:
+        if OPTIONAL_POINTERS & {name, (kind, name), (function, name)}:
             return "ANYTHING", "KINDS", "0", []
-        good = f"(uint64_t)(uintptr_t){READ_POINTERS[name]}" if kind.startswith("const") else "0"
-        return "REQUIRED", "KINDS", good, []
+        if "const" in kind and not good:
+            raise KeyError(name)
+        return "REQUIRED", "KINDS", f"(uint64_t)(uintptr_t){good}" if good else "0", []
     good, bad = NUMBERS.get((function, name)) or NUMBERS[name]
     return "NUMBER", "KINDS", good, bad
 

@@ -16,6 +16,10 @@ typedef enum kind {
   KIND_barrier,
   KIND_local,
   KIND_timer,
+  KIND_queue,
+  KIND_pool,
+  KIND_future,
+  KIND_group,
   KINDS,
 } kind;
 
@@ -36,10 +40,13 @@ typedef struct parameter {
   size_t bad_count;
 } parameter;
 
+// The most that any function has.
+#define PARAMETERS 10
+
 typedef struct function {
   const char *name;
   int64_t (*invoke)(const uint64_t *values);
-  parameter parameters[8];
+  parameter parameters[PARAMETERS];
   size_t count;
 } function;
 
@@ -75,6 +82,13 @@ static void *fail(void *arg) {
 }
 
 static void do_nothing(void *arg) { (void)arg; }
+static void do_nothing_more(threading_future future, void *arg) { (void)future, (void)arg; }
+static void do_no_range(int64_t begin, int64_t end, void *arg) { (void)begin, (void)end, (void)arg; }
+static void fold_nothing(int64_t begin, int64_t end, void *accumulator, void *arg) {
+  (void)accumulator;
+  do_no_range(begin, end, arg);
+}
+static void combine_nothing(void *into, const void *from, void *arg) { (void)into, (void)from, (void)arg; }
 static int32_t say_true(void *arg) { return arg == NULL; }
 static void ignore_failure(threading_thread thread, int32_t code, const char *message, void *user) {
   (void)thread;
@@ -139,6 +153,37 @@ static uint64_t make_timer(void) {
   OK(threading_timer_start(made));
   return made.id;
 }
+
+static uint64_t make_queue(void) {
+  threading_queue made;
+  OK(threading_queue_create(THREADING_PRIORITY, 2, NULL, &made));
+  OK(threading_queue_put(made, &live, 0));
+  return made.id;
+}
+
+static uint64_t make_pool(void) {
+  threading_pool made;
+  OK(threading_pool_create(2, NULL, &made));
+  return made.id;
+}
+
+static uint64_t make_future(void) {
+  threading_future made;
+  OK(threading_future_create(&made));
+  return made.id;
+}
+
+static uint64_t make_group(void) {
+  threading_group made;
+  OK(threading_group_create(threading_default_pool(), &made));
+  return made.id;
+}
+
+// What those functions read whose pointers are not handles.
+static void *some_args[1];
+static int64_t some_identity;
+static const threading_task some_task = { do_nothing, NULL };
+static threading_pool_statistics some_statistics = { .size = sizeof some_statistics };
 
 // Each uses its object up: proves that misuse has left it as it was, and ends it.
 static void drop_thread(uint64_t id) {
@@ -213,19 +258,62 @@ static void drop_timer(uint64_t id) {
   OK(threading_timer_destroy(timer));
 }
 
+static void drop_queue(uint64_t id) {
+  const threading_queue queue = { id };
+  void *item;
+  EQ(threading_queue_is_shutdown(queue), 0);
+  EQ(threading_queue_unfinished_tasks(queue), 1);
+  EQ(threading_queue_qsize(queue), 1);
+  OK(threading_queue_get(queue, &item, 0));
+  CHECK(item == &live);
+  OK(threading_queue_destroy(queue));
+}
+
+static void drop_pool(uint64_t id) {
+  const threading_pool pool = { id };
+  threading_pool_statistics statistics = { .size = sizeof statistics };
+  OK(threading_pool_stats(pool, &statistics));
+  EQ(statistics.most_queued, 0);
+  EQ(statistics.done, 0);
+  OK(threading_pool_execute(pool, do_nothing, NULL));
+  OK(threading_pool_shutdown(pool, 1, 0));
+  OK(threading_pool_destroy(pool));
+}
+
+static void drop_future(uint64_t id) {
+  const threading_future future = { id };
+  void *result = NULL;
+  EQ(threading_future_done(future), 0);
+  OK(threading_future_set_running_or_notify_cancel(future));
+  OK(threading_future_set_result(future, &live));
+  OK(threading_future_result(future, 0, &result));
+  CHECK(result == &live);
+  OK(threading_future_destroy(future));
+}
+
+static void drop_group(uint64_t id) {
+  const threading_group group = { id };
+  OK(threading_group_wait(group, 0));
+  OK(threading_group_submit(group, hold, NULL));
+  OK(threading_group_wait(group, THREADING_FOREVER));
+  OK(threading_group_destroy(group));
+}
+
 static uint64_t (*const make[KINDS])(void) = {
   make_thread, make_lock,    make_rlock, make_condition, make_semaphore,
-  make_event,  make_barrier, make_local, make_timer,
+  make_event,  make_barrier, make_local, make_timer,     make_queue,
+  make_pool,   make_future,  make_group,
 };
 static void (*const drop[KINDS])(uint64_t) = {
   drop_thread, drop_lock,    drop_rlock, drop_condition, drop_semaphore,
-  drop_event,  drop_barrier, drop_local, drop_timer,
+  drop_event,  drop_barrier, drop_local, drop_timer,     drop_queue,
+  drop_pool,   drop_future,  drop_group,
 };
 
 // ---- One call ----
 
 #define SCRATCH 64
-static _Alignas(16) unsigned char scratch[8][SCRATCH];
+static _Alignas(16) unsigned char scratch[PARAMETERS][SCRATCH];
 
 static void fill_good(const function *tried, uint64_t *values) {
   memset(scratch, 0xa5, sizeof scratch);
@@ -263,7 +351,7 @@ static void must_refuse(const function *tried, size_t at, const uint64_t *values
 }
 
 static void try_bad(const function *tried, size_t at, uint64_t bad, int64_t wanted) {
-  uint64_t values[8];
+  uint64_t values[PARAMETERS];
   fill_good(tried, values);
   values[at] = bad;
   must_refuse(tried, at, values, wanted);
@@ -341,7 +429,7 @@ static void fail_here(void) {
 
 static void try_bad_arguments(const function *tried, size_t at) {
   const parameter *p = &tried->parameters[at];
-  uint64_t values[8];
+  uint64_t values[PARAMETERS];
   if (p->role == REQUIRED) try_bad(tried, at, 0, THREADING_E_INVALID);
   if (p->role == BUFFER) {
     fill_good(tried, values);
@@ -375,7 +463,7 @@ static void misuse(const function *tried, bool of_failed_thread) {
   }
 
   // The control: with all arguments good, the same call is neither a bad handle nor a bad argument.
-  uint64_t values[8];
+  uint64_t values[PARAMETERS];
   make_live();
   held_thread *last = find_held_thread(live[KIND_thread]);
   if (of_failed_thread) live[KIND_thread] = failed;

@@ -13,6 +13,11 @@ static threading_event event, leave;
 static threading_barrier barrier;
 static threading_thread thread;
 static threading_timer timer;
+static threading_queue empty, full, unfinished;
+static threading_pool pool;
+static threading_future promise;
+static threading_group group;
+static threading_event end_of_task;
 static _Atomic int predicate;
 
 static void *wait_to_leave(void *arg) {
@@ -35,6 +40,17 @@ static void begin_timer(void) {
   OK(threading_timer_start(timer));
 }
 
+// The task that the pool and the group wait for.
+static void *stand(void *arg) {
+  OK(threading_event_wait(end_of_task, THREADING_FOREVER));
+  return arg;
+}
+
+static void begin_task(void) {
+  OK(threading_event_clear(end_of_task));
+  OK(threading_group_submit(group, stand, NULL));
+}
+
 static void set_up(void) {
   OK(threading_lock_create(&lock));
   OK(threading_rlock_create(&rlock));
@@ -44,6 +60,16 @@ static void set_up(void) {
   OK(threading_event_create(&event));
   OK(threading_event_create(&leave));
   OK(threading_barrier_create(2, NULL, NULL, THREADING_FOREVER, &barrier));
+  OK(threading_queue_create(THREADING_FIFO, 0, NULL, &empty));
+  OK(threading_queue_create(THREADING_LIFO, 1, NULL, &full));
+  OK(threading_queue_create(THREADING_PRIORITY, 0, NULL, &unfinished));
+  OK(threading_queue_put(full, NULL, 0));
+  OK(threading_queue_put(unfinished, NULL, 0));
+  OK(threading_event_create(&end_of_task));
+  OK(threading_pool_create(1, NULL, &pool));
+  OK(threading_group_create(pool, &group));
+  OK(threading_future_create(&promise));
+  begin_task();
   OK(threading_lock_acquire(lock, 0));
   OK(threading_rlock_acquire(rlock, 0));
   OK(threading_condition_acquire(held, 0));
@@ -67,6 +93,16 @@ static void tear_down(void) {
   OK(threading_event_destroy(event));
   OK(threading_event_destroy(leave));
   OK(threading_barrier_destroy(barrier));
+  OK(threading_queue_destroy(empty));
+  OK(threading_queue_destroy(full));
+  OK(threading_queue_destroy(unfinished));
+  OK(threading_event_set(end_of_task));
+  OK(threading_group_wait(group, THREADING_FOREVER));
+  OK(threading_group_destroy(group));
+  OK(threading_pool_shutdown(pool, 1, 0));
+  OK(threading_pool_destroy(pool));
+  OK(threading_future_destroy(promise));
+  OK(threading_event_destroy(end_of_task));
 }
 
 static threading_status wait_lock(int64_t t) {
@@ -185,6 +221,67 @@ static void rest_timer(void) {
   begin_timer();
 }
 
+static threading_status wait_get(int64_t t) {
+  void *item;
+  return threading_queue_get(empty, &item, t);
+}
+static void wake_get(void) {
+  OK(threading_queue_put(empty, NULL, 0));
+}
+static void rest_get(void) {
+  EQ(threading_queue_empty(empty), 1);
+}
+
+static threading_status wait_put(int64_t t) {
+  return threading_queue_put(full, NULL, t);
+}
+static void wake_put(void) {
+  void *item;
+  OK(threading_queue_get(full, &item, 0));
+}
+static void rest_put(void) {
+  EQ(threading_queue_full(full), 1);
+}
+
+static threading_status wait_queue_join(int64_t t) {
+  return threading_queue_join(unfinished, t);
+}
+static void wake_queue_join(void) {
+  OK(threading_queue_task_done(unfinished));
+}
+static void rest_queue_join(void) {
+  OK(threading_queue_put(unfinished, NULL, 0));
+}
+
+static threading_status wait_pool(int64_t t) {
+  return threading_pool_wait(pool, t);
+}
+static threading_status wait_group(int64_t t) {
+  return threading_group_wait(group, t);
+}
+static void wake_task(void) {
+  OK(threading_event_set(end_of_task));
+}
+static void rest_task(void) {
+  OK(threading_group_wait(group, THREADING_FOREVER));
+  begin_task();
+}
+
+static threading_status wait_future(int64_t t) {
+  void *result;
+  return threading_future_result(promise, t, &result);
+}
+static threading_status wait_futures(int64_t t) {
+  return threading_futures_wait(&promise, 1, THREADING_FIRST_COMPLETED, t, NULL);
+}
+static void wake_future(void) {
+  OK(threading_future_set_result(promise, NULL));
+}
+static void rest_future(void) {
+  OK(threading_future_destroy(promise));
+  OK(threading_future_create(&promise));
+}
+
 typedef struct timed {
   const char *name;
   threading_status (*wait)(int64_t timeout_ns);
@@ -204,6 +301,13 @@ static const timed waits[] = {
   { "barrier_wait", wait_barrier, wake_barrier, rest_barrier, THREADING_OK },
   { "thread_join", wait_join, wake_join, rest_join, THREADING_OK },
   { "timer_join", wait_timer, wake_timer, rest_timer, THREADING_CANCELLED },
+  { "queue_get", wait_get, wake_get, rest_get, THREADING_OK },
+  { "queue_put", wait_put, wake_put, rest_put, THREADING_OK },
+  { "queue_join", wait_queue_join, wake_queue_join, rest_queue_join, THREADING_OK },
+  { "pool_wait", wait_pool, wake_task, rest_task, THREADING_OK },
+  { "group_wait", wait_group, wake_task, rest_task, THREADING_OK },
+  { "future_result", wait_future, wake_future, rest_future, THREADING_OK },
+  { "futures_wait", wait_futures, wake_future, rest_future, THREADING_OK },
 };
 enum { WAITS = sizeof waits / sizeof waits[0] };
 

@@ -7,6 +7,7 @@
 #   /* Expected output:                 these lines in this order
 #   /* Expected output, in any order:   these lines, however the threads interleave
 #   /* Expected output, one of:         several blocks with a line `or:` between them: one of the blocks
+# A line /* Arguments: ... */ has the program's arguments; data/ is a folder here.
 # Whatever goes to stderr counts as output, and the exit status must be 0.
 set -u
 
@@ -23,6 +24,7 @@ shift
 work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
+ln -s "$here/data" "$work/data" || exit 2
 
 # The first line of the last "Expected output" comment, and its body.
 heading() { sed -n 's|^/\* Expected output||p' "$1" | tail -n 1; }
@@ -32,6 +34,8 @@ expected() {
        inside { body = body $0 "\n" }
        END { printf "%s", body }' "$1"
 }
+
+arguments() { sed -n 's|^/\* Arguments: \(.*\) \*/$|\1|p' "$1" | tail -n 1; }
 
 # Compares the files $1 (expected) and $2 (printed) as the heading $3 says; shows the difference.
 same() {
@@ -55,7 +59,8 @@ same() {
 run() {
   "${CC:-gcc}" -std=c11 -Wall -Wextra -pedantic -Werror ${CFLAGS:-} -I"$here/../include" \
     -o "$work/$1" "$here/$1.c" -L"$library" -lthreading -Wl,-rpath,"$library" || return 1
-  (cd "$work" && exec timeout -k 1 "$seconds" "./$1") >"$work/$1.printed" 2>&1 </dev/null
+  # shellcheck disable=SC2046 # each word is an argument
+  (cd "$work" && exec timeout -k 1 "$seconds" "./$1" $(arguments "$here/$1.c")) >"$work/$1.printed" 2>&1 </dev/null
   status=$?
   case $status in
     0) ;;

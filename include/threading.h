@@ -2,9 +2,9 @@
  * threading.h: Python's threading for C.
  *
  * Threads with names, daemons and results; locks with timeouts; conditions without spurious wake-ups;
- * semaphores, events, barriers, thread locals and timers. Misuse is answered with a status and never with
- * undefined behaviour: a handle that is zero, stale, of another kind or garbage makes a call fail, and
- * nothing else.
+ * semaphores, events, barriers, thread locals and timers; queues, pools with futures, groups, parallel loops.
+ * Misuse is answered with a status and never with undefined behaviour: a handle that is zero, stale, of
+ * another kind or garbage makes a call fail, and nothing else.
  *
  * A complete program; compile it with `cc program.c -lthreading`:
  *
@@ -50,23 +50,26 @@
  *              call would not have waited. Very long timeouts saturate, they never wrap. A wait ends for
  *              the reason that its status names: there are no spurious wake-ups and no interruptions by
  *              signals.
- * Results.     Out-parameters are written only when the status is THREADING_OK or THREADING_OWNER_DEAD.
+ * Results.     Out-parameters are written only when the status is THREADING_OK or THREADING_OWNER_DEAD; the
+ *              flags of threading_futures_wait() also on THREADING_TIMEOUT.
  * Pointers.    Where NULL is allowed the parameter says so; elsewhere it is THREADING_E_INVALID. Every
  *              other pointer is trusted.
  * Callbacks.   A callback comes with an argument. Where a destructor can be given with it, the destructor
  *              runs exactly once, however things end; when the call itself fails, the argument stays the
  *              caller's. Without a destructor the argument must outlive the object. A callback may call
  *              this library. `pthread_exit` and `pthread_cancel` in the target of a thread end that thread
- *              cleanly, and its joiners learn of it; a C++ exception that leaves the target ends the
- *              process, as in std::thread.
+ *              cleanly, and its joiners learn of it; in a task of a pool they end that task, and another
+ *              thread takes the place. A C++ exception that leaves a target ends the process, as in
+ *              std::thread.
  * Options.     An options struct begins with its own size, `sizeof`. Zero means the default in every field,
- *              and NULL instead of the struct means all defaults.
+ *              and NULL instead of the struct means all defaults. Statistics structs begin with their
+ *              size, too, which the caller sets; at most that much is written.
  * Text.        Text is UTF-8 and copied on entry. A getter fills `buffer` with at most `size` bytes, always
  *              terminated and cut only between characters; `*needed` is the size of the whole text with its
  *              NUL.
- * Memory.      What a thread did before it released, notified, set, started a thread or ended is seen by
- *              the thread that acquires, is woken, waits, runs or joins in return; a barrier orders all
- *              before it with all after it.
+ * Memory.      What a thread did before it released, notified, set, put, submitted, started a thread or
+ *              ended is seen by the thread that acquires, is woken, waits, gets, runs, joins or reads
+ *              the result in return; a barrier orders all before it with all after it.
  * Signals.     Signal handlers may call threading_event_set(), threading_semaphore_release() and what says so
  *              under its thread safety, nothing else.
  * Names.       Every name is `threading_` or `THREADING_`, then the noun of its section, then a verb of
@@ -87,6 +90,11 @@
  *   Event                             threading_event_wait()             6 functions
  *   Barrier                           threading_barrier_wait()           8 functions
  *   Timer                             threading_timer_create()           5 functions
+ *   Queue                             threading_queue_put()             13 functions
+ *   Future                            threading_future_result()         13 functions
+ *   Pool                              threading_pool_submit()           15 functions
+ *   Group                             threading_group_submit()           5 functions
+ *   Parallel loops                    threading_parallel_for()           3 functions
  *   THREADING_WITH                    THREADING_WITH
  */
 #ifndef THREADING_H
@@ -152,7 +160,7 @@ typedef int32_t threading_status;
 #define THREADING_CLOSED 4
 
 /**
- * The barrier is broken.
+ * The barrier is broken, or the pool: one of its initializers failed.
  */
 #define THREADING_BROKEN 5
 
@@ -247,12 +255,12 @@ typedef int32_t threading_status;
 #define THREADING_COUNT_MAX INT64_C(1073741823)
 
 /**
- * What a thread runs; what it returns is the thread's result.
+ * What a thread or a task of a pool runs; what it returns is the result.
  */
 typedef void *(*threading_target)(void *arg);
 
 /**
- * What a timer or the end of the process calls.
+ * What a timer, a pool or the end of the process calls.
  */
 typedef void (*threading_callback)(void *arg);
 
@@ -267,7 +275,7 @@ typedef void (*threading_destructor)(void *arg);
 typedef int32_t (*threading_predicate)(void *arg);
 
 /**
- * What one thread of a barrier does for all: anything but #THREADING_OK says that it failed.
+ * What one thread of a barrier does for all, and each new worker of a pool: anything but #THREADING_OK says that it failed.
  */
 typedef threading_status (*threading_action)(void *arg);
 
@@ -316,9 +324,10 @@ const char *threading_status_message(threading_status status);
 const char *threading_last_error(void);
 
 /**
- * Gets code and message of the failure behind this thread's last #THREADING_FAILED of an action.
+ * Gets code and message of the failure behind this thread's last #THREADING_FAILED.
  *
- * The code is what the action returned, or what it gave to threading_fail(). The failure of a thread's
+ * That is the failure of a barrier's action, a future, a map, a group or a parallel loop. The code is what an
+ * action returned, or what was given to threading_fail(). The failure of a thread's
  * target is the thread's: see threading_thread_failure().
  *
  * \param code    where the code is written
@@ -2002,6 +2011,1143 @@ threading_status threading_timer_join(threading_timer timer, int64_t timeout_ns)
  * \since 0.1.0
  */
 threading_status threading_timer_destroy(threading_timer timer);
+
+/* ---- Queue --------------------------------------------------------------------------------------------- */
+
+/**
+ * A queue: some threads put items, others get them, and either waits for the other.
+ *
+ * An item is any pointer, NULL too, and belongs to the queue from a put to the get. A thread that has
+ * worked an item off says so by threading_queue_task_done(); threading_queue_join() waits until all are.
+ *
+ * \code
+ * threading_queue_create(THREADING_FIFO, 100, free, &jobs);
+ * // one thread:
+ * threading_queue_put(jobs, job, THREADING_FOREVER);
+ * threading_queue_shutdown(jobs, 0);  // no more to come
+ * // others:
+ * while (threading_queue_get(jobs, &job, THREADING_FOREVER) == THREADING_OK) {
+ *   work(job);
+ *   threading_queue_task_done(jobs);
+ * }
+ * \endcode
+ */
+typedef struct threading_queue {
+  /**
+   * The number by which languages in one process share the queue; 0 names nothing.
+   */
+  uint64_t id;
+} threading_queue;
+
+/**
+ * Of a queue: what was put first is got first. Python's `queue.Queue`.
+ */
+#define THREADING_FIFO 0
+
+/**
+ * Of a queue: what was put last is got first. Python's `queue.LifoQueue`.
+ */
+#define THREADING_LIFO 1
+
+/**
+ * Of a queue: what has the lowest priority is got first. Python's `queue.PriorityQueue`.
+ */
+#define THREADING_PRIORITY 2
+
+/**
+ * Makes an empty queue.
+ *
+ * \param order            in which order items are got: #THREADING_FIFO, #THREADING_LIFO or
+ *                         #THREADING_PRIORITY
+ * \param maxsize          how many items it holds; below 1 there is no bound
+ * \param item_destructor  gets each item that nobody gets, once: at an immediate shutdown, or when the
+ *                         queue is destroyed; NULL when items need none
+ * \param out              where the queue is written
+ * \returns #THREADING_OK; #THREADING_E_NO_MEMORY; #THREADING_E_INVALID when `order` is none of the three
+ *          or `out` is NULL
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `queue.Queue`, `queue.LifoQueue`, `queue.PriorityQueue`
+ */
+threading_status threading_queue_create(int32_t order,
+                                        int64_t maxsize,
+                                        threading_destructor item_destructor,
+                                        threading_queue *out);
+
+/**
+ * Ends `queue`; from then on its handle names nothing.
+ *
+ * Items that are left go to the destructor, here; what unwinds from it passes through this call, and then
+ * the items after it are lost.
+ *
+ * \param queue  the queue
+ * \returns #THREADING_OK; #THREADING_E_BUSY when somebody waits for an item, for room or in
+ *          threading_queue_join(): then nothing has changed
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_queue_destroy(threading_queue queue);
+
+/**
+ * Puts an item into `queue`, waiting for room as long as `timeout_ns` says.
+ *
+ * Into a queue in the order of priorities it goes with priority 0. Where the call fails the item stays the
+ * caller's.
+ *
+ * \param queue       the queue
+ * \param item        the item; NULL is one like any other
+ * \param timeout_ns  longest wait in nanoseconds: 0 tries once, #THREADING_FOREVER has no limit
+ * \returns #THREADING_OK; #THREADING_TIMEOUT when the queue is full and the time ran out;
+ *          #THREADING_CLOSED when it is shut down, also when that happens during the wait;
+ *          #THREADING_E_NO_MEMORY; #THREADING_E_INVALID when `timeout_ns` is below -1
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `queue.Queue.put`
+ */
+threading_status threading_queue_put(threading_queue queue, void *item, int64_t timeout_ns);
+
+/**
+ * Puts an item with a priority into `queue`, waiting for room as long as `timeout_ns` says.
+ *
+ * The lowest is got first, and of those with the same priority the one that was put first.
+ *
+ * \param queue       the queue, whose order is #THREADING_PRIORITY
+ * \param item        the item; NULL is one like any other
+ * \param priority    any number
+ * \param timeout_ns  longest wait in nanoseconds: 0 tries once, #THREADING_FOREVER has no limit
+ * \returns #THREADING_OK; #THREADING_TIMEOUT when the queue is full and the time ran out;
+ *          #THREADING_CLOSED when it is shut down, also when that happens during the wait;
+ *          #THREADING_E_NO_MEMORY; #THREADING_E_INVALID when the order of the queue is another or
+ *          `timeout_ns` is below -1
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `queue.PriorityQueue.put`
+ */
+threading_status threading_queue_put_priority(threading_queue queue,
+                                              void *item,
+                                              int64_t priority,
+                                              int64_t timeout_ns);
+
+/**
+ * Takes an item out of `queue`, waiting for one as long as `timeout_ns` says.
+ *
+ * A queue that is shut down gives what it still has. A try that meets another thread in the middle of a
+ * put may find nothing yet.
+ *
+ * \param queue       the queue
+ * \param item        where the item is written
+ * \param timeout_ns  longest wait in nanoseconds: 0 tries once, #THREADING_FOREVER has no limit
+ * \returns #THREADING_OK; #THREADING_TIMEOUT when the queue is empty and the time ran out;
+ *          #THREADING_CLOSED when it is shut down and empty, also when that happens during the wait;
+ *          #THREADING_E_INVALID when `item` is NULL or `timeout_ns` is below -1
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `queue.Queue.get`
+ */
+threading_status threading_queue_get(threading_queue queue, void **item, int64_t timeout_ns);
+
+/**
+ * Says that an item that was got is worked off.
+ *
+ * \param queue  the queue
+ * \returns #THREADING_OK; #THREADING_E_OVERFLOW when this was said for all items already that were put
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `queue.Queue.task_done`
+ */
+threading_status threading_queue_task_done(threading_queue queue);
+
+/**
+ * Waits until all items that were put are worked off, as long as `timeout_ns` says.
+ *
+ * Each item counts from its put until threading_queue_task_done() was called for it, or an immediate
+ * shutdown dropped it.
+ *
+ * \param queue       the queue
+ * \param timeout_ns  longest wait in nanoseconds: 0 only asks, #THREADING_FOREVER has no limit
+ * \returns #THREADING_OK; #THREADING_TIMEOUT when the time ran out; #THREADING_E_INVALID when `timeout_ns`
+ *          is below -1
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `queue.Queue.join`
+ */
+threading_status threading_queue_join(threading_queue queue, int64_t timeout_ns);
+
+/**
+ * Shuts `queue` down: from now on nothing is put, and those who wait for room get #THREADING_CLOSED.
+ *
+ * What is in it can still be got, then a get gives #THREADING_CLOSED too. An immediate shutdown drops what
+ * is in it: each item goes to the destructor, here, and counts as worked off; what unwinds from the
+ * destructor passes through this call, and then the items after it wait for the queue's end. Items that
+ * were got before still have to be reported by threading_queue_task_done() before threading_queue_join()
+ * returns.
+ *
+ * \param queue      the queue
+ * \param immediate  not 0 drops the items that are in it; after that a shutdown with 0 changes nothing
+ * \returns #THREADING_OK, also when it was shut down before
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `queue.Queue.shutdown`
+ */
+threading_status threading_queue_shutdown(threading_queue queue, int32_t immediate);
+
+/**
+ * Counts the items that are in `queue`; the answer may be out of date when it arrives.
+ *
+ * \param queue  the queue
+ * \returns the count, or an error status
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `queue.Queue.qsize`
+ */
+int64_t threading_queue_qsize(threading_queue queue);
+
+/**
+ * Counts the items that were put and are not worked off yet; the answer may be out of date when it
+ * arrives.
+ *
+ * \param queue  the queue
+ * \returns the count, or an error status
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `queue.Queue.unfinished_tasks`
+ */
+int64_t threading_queue_unfinished_tasks(threading_queue queue);
+
+/**
+ * Asks whether `queue` has no items; the answer may be out of date when it arrives.
+ *
+ * \param queue  the queue
+ * \returns 1 when it is empty, 0 when not, or an error status
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `queue.Queue.empty`
+ */
+int32_t threading_queue_empty(threading_queue queue);
+
+/**
+ * Asks whether `queue` has as many items as it holds; the answer may be out of date when it arrives.
+ *
+ * \param queue  the queue
+ * \returns 1 when it is full, 0 when not or when it has no bound, or an error status
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `queue.Queue.full`
+ */
+int32_t threading_queue_full(threading_queue queue);
+
+/**
+ * Asks whether `queue` was shut down.
+ *
+ * \param queue  the queue
+ * \returns 1 when it was, 0 when not, or an error status
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `queue.Queue.is_shutdown`
+ */
+int32_t threading_queue_is_shutdown(threading_queue queue);
+
+/* ---- Future -------------------------------------------------------------------------------------------- */
+
+/**
+ * A future: a result that comes later, from a task of a pool or from whoever made it.
+ *
+ * threading_pool_submit() gives one for its task. One that threading_future_create() makes is a promise: any
+ * thread may set its result or its failure, once. Whoever got the handle destroys it, at any time: a task
+ * goes on without it.
+ *
+ * \code
+ * threading_pool_submit(pool, parse, file, &future);
+ * other_work();
+ * threading_status status = threading_future_result(future, THREADING_FOREVER, &tree);
+ * if (status == THREADING_FAILED) threading_future_failure(future, 0, &code, text, sizeof text, NULL);
+ * threading_future_destroy(future);
+ * \endcode
+ */
+typedef struct threading_future {
+  /**
+   * The number by which languages in one process share the future; 0 names nothing.
+   */
+  uint64_t id;
+} threading_future;
+
+/**
+ * What is called when a future is done. `future` is good until the callback returns, also when the handle was
+ * destroyed before; it is not the callback's to destroy then.
+ */
+typedef void (*threading_future_callback)(threading_future future, void *arg);
+
+/**
+ * Of threading_futures_wait(): until one is done, however it ended. Python's `FIRST_COMPLETED`.
+ */
+#define THREADING_FIRST_COMPLETED 0
+
+/**
+ * Of threading_futures_wait(): until one has failed, or all are done. Python's `FIRST_EXCEPTION`.
+ */
+#define THREADING_FIRST_FAILED 1
+
+/**
+ * Of threading_futures_wait(): until all are done. Python's `ALL_COMPLETED`.
+ */
+#define THREADING_ALL_COMPLETED 2
+
+/**
+ * Makes a future that no pool runs: a promise, whose result or failure somebody sets.
+ *
+ * \param out  where the future is written
+ * \returns #THREADING_OK; #THREADING_E_NO_MEMORY; #THREADING_E_INVALID when `out` is NULL
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `concurrent.futures.Future`
+ */
+threading_status threading_future_create(threading_future *out);
+
+/**
+ * Says that work on a promise begins, unless it was cancelled; from then on it cannot be cancelled.
+ *
+ * \param future  a future of threading_future_create()
+ * \returns #THREADING_OK when it runs now, Python's True; #THREADING_CANCELLED when it was cancelled: there
+ *          is nothing to do, Python's False; #THREADING_E_STATE when it runs or is done, when this was said
+ *          before, and for the future of a pool's task
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `concurrent.futures.Future.set_running_or_notify_cancel`
+ */
+threading_status threading_future_set_running_or_notify_cancel(threading_future future);
+
+/**
+ * Sets the result of a promise, which is done with that.
+ *
+ * The callbacks of the future run here; what unwinds from one passes through this call, and the others run in
+ * passing.
+ *
+ * \param future  a future of threading_future_create(), begun or not
+ * \param result  the result; NULL is one like any other
+ * \returns #THREADING_OK; #THREADING_E_STATE when it is done or was cancelled, and for the future of a pool's
+ *          task
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `concurrent.futures.Future.set_result`
+ */
+threading_status threading_future_set_result(threading_future future, void *result);
+
+/**
+ * Sets the failure of a promise, which is done with that.
+ *
+ * The callbacks of the future run here, as in threading_future_set_result().
+ *
+ * \param future   a future of threading_future_create(), begun or not
+ * \param code     any number
+ * \param message  what went wrong, copied; NULL for nothing
+ * \returns #THREADING_OK; #THREADING_E_STATE when it is done or was cancelled, and for the future of a pool's
+ *          task; #THREADING_E_NO_MEMORY; #THREADING_E_INVALID when `message` is not UTF-8
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `concurrent.futures.Future.set_exception`
+ */
+threading_status threading_future_set_failure(threading_future future,
+                                              int32_t code,
+                                              const char *message);
+
+/**
+ * Gets the result of `future`, waiting until it is done as long as `timeout_ns` says.
+ *
+ * A task of a pool that waits for another task of its pool that has not begun runs it here, unless
+ * `timeout_ns` is 0; while it sleeps, another thread of the pool works in its place. So tasks that wait for
+ * tasks never starve a pool, not even one of a single worker. A task that has begun is not given up when the
+ * time runs out.
+ *
+ * \param future      the future
+ * \param timeout_ns  longest wait in nanoseconds: 0 only asks, #THREADING_FOREVER has no limit
+ * \param out         where the result is written
+ * \returns #THREADING_OK; #THREADING_FAILED when it failed, see threading_future_failure() and
+ *          threading_last_failure(); #THREADING_CANCELLED when it was cancelled; #THREADING_BROKEN when its
+ *          pool broke before it began; #THREADING_TIMEOUT when the time ran out; #THREADING_E_DEADLOCK when
+ *          it could never end: its task waits without limit for the caller, at once or through others, or
+ *          nobody is left to begin it; #THREADING_E_FORKED when its task stayed in the parent process;
+ *          #THREADING_E_HANDLE also when it is destroyed during the wait; #THREADING_E_INVALID when `out` is
+ *          NULL or `timeout_ns` is below -1
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `concurrent.futures.Future.result`
+ */
+threading_status threading_future_result(threading_future future, int64_t timeout_ns, void **out);
+
+/**
+ * Gets code and message with which `future` failed, waiting until it is done as long as `timeout_ns` says.
+ *
+ * They are what the task gave to threading_fail(), or what threading_future_set_failure() got. A task that
+ * was left by `pthread_exit` or cancellation has failed with the code #THREADING_CANCELLED and no message. It
+ * waits as threading_future_result() does.
+ *
+ * \param future      the future
+ * \param timeout_ns  longest wait in nanoseconds: 0 only asks, #THREADING_FOREVER has no limit
+ * \param code        where the code is written
+ * \param buffer      where the message is written, cut to `size` bytes; NULL when `size` is 0
+ * \param size        bytes in `buffer`
+ * \param needed      where the size of the whole message with its NUL is written; may be NULL
+ * \returns #THREADING_OK, also when the message was cut; #THREADING_E_STATE when it did not fail: it has a
+ *          result; #THREADING_CANCELLED, #THREADING_BROKEN, #THREADING_TIMEOUT, #THREADING_E_DEADLOCK and
+ *          #THREADING_E_FORKED as threading_future_result(); #THREADING_E_INVALID when `code` is NULL,
+ *          `buffer` is with a `size` above 0, or `timeout_ns` is below -1
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `concurrent.futures.Future.exception`
+ */
+threading_status threading_future_failure(threading_future future,
+                                          int64_t timeout_ns,
+                                          int32_t *code,
+                                          char *buffer,
+                                          size_t size,
+                                          size_t *needed);
+
+/**
+ * Cancels `future` if nobody has begun it: it is done, and its task will not run.
+ *
+ * Its callbacks run here, as in threading_future_set_result(). The argument of a task goes to the destructor
+ * of its pool when that comes to it.
+ *
+ * \param future  the future
+ * \returns #THREADING_OK when it is cancelled, also when it was before; #THREADING_E_STATE when it runs or
+ *          has ended, Python's False; #THREADING_E_FORKED when its task stayed in the parent process
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `concurrent.futures.Future.cancel`
+ */
+threading_status threading_future_cancel(threading_future future);
+
+/**
+ * Asks whether `future` was cancelled.
+ *
+ * \param future  the future
+ * \returns 1 when it was, 0 when not, or an error status
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `concurrent.futures.Future.cancelled`
+ */
+int32_t threading_future_cancelled(threading_future future);
+
+/**
+ * Asks whether `future` has begun and is not done; the answer may be out of date when it arrives.
+ *
+ * \param future  the future
+ * \returns 1 when it runs, 0 when not, or an error status
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `concurrent.futures.Future.running`
+ */
+int32_t threading_future_running(threading_future future);
+
+/**
+ * Asks whether `future` is done: it has a result or a failure, was cancelled, or its pool broke.
+ *
+ * \param future  the future
+ * \returns 1 when it is done, 0 when not, or an error status
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `concurrent.futures.Future.done`
+ */
+int32_t threading_future_done(threading_future future);
+
+/**
+ * Lets `callback` be called when `future` is done, however that happens; at once and here if it is done
+ * already.
+ *
+ * The callbacks of a future run in the order in which they were added, on the thread that ends it: the
+ * pool's, the one that sets the result, or the one that cancels. They run outside all locks of the library
+ * and may call it. Those who wait for the future may be woken before they have run.
+ *
+ * \param future      the future
+ * \param callback    what is called, once; with a handle that is good until it returns
+ * \param arg         the second argument of the callback
+ * \param destructor  gets `arg`, once, after the callback, or when the future is destroyed without being
+ *                    done; NULL when it needs none
+ * \returns #THREADING_OK; #THREADING_E_NO_MEMORY; #THREADING_E_INVALID when `callback` is NULL
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `concurrent.futures.Future.add_done_callback`
+ */
+threading_status threading_future_add_done_callback(threading_future future,
+                                                    threading_future_callback callback,
+                                                    void *arg,
+                                                    threading_destructor destructor);
+
+/**
+ * Gives `future` up; from then on its handle names nothing.
+ *
+ * A task is neither cancelled nor waited for: it runs, and so do its callbacks. The callbacks of a promise
+ * that is not done will not be called; their arguments go to their destructors, here, and what unwinds from
+ * one passes through this call. Those who wait for the future get #THREADING_E_HANDLE.
+ *
+ * \param future  the future
+ * \returns #THREADING_OK
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_future_destroy(threading_future future);
+
+/**
+ * Waits for several futures, as long as `timeout_ns` says.
+ *
+ * A cancelled future is done. It waits as threading_future_result() does: a task of a pool runs here what it
+ * waits for. The same future may stand in the list more than once.
+ *
+ * \param futures     the futures; NULL when `count` is 0
+ * \param count       how many there are; a wait for none is over at once
+ * \param when        #THREADING_FIRST_COMPLETED, #THREADING_FIRST_FAILED or #THREADING_ALL_COMPLETED; a
+ *                    future whose pool broke has failed, one that was cancelled has not
+ * \param timeout_ns  longest wait in nanoseconds: 0 only asks, #THREADING_FOREVER has no limit
+ * \param done_flags  where for each future 1 is written if it is done, 0 if not, also when the time ran out;
+ *                    may be NULL
+ * \returns #THREADING_OK; #THREADING_TIMEOUT when the time ran out; #THREADING_E_DEADLOCK and
+ *          #THREADING_E_FORKED as threading_future_result(); #THREADING_E_HANDLE also when one is destroyed
+ *          during the wait; #THREADING_E_INVALID when `futures` is NULL with a `count` above 0, `when` is
+ *          none of the three, or `timeout_ns` is below -1
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `concurrent.futures.wait`
+ */
+threading_status threading_futures_wait(const threading_future *futures,
+                                        size_t count,
+                                        int32_t when,
+                                        int64_t timeout_ns,
+                                        int32_t *done_flags);
+
+/* ---- Pool ---------------------------------------------------------------------------------------------- */
+
+/**
+ * A pool: threads that run tasks, which come from any thread and wait in a queue for their turn.
+ *
+ * Its threads, the workers, start when there is something for them to do, up to as many as the pool was made
+ * for; one that is idle is woken before another is started. A task may submit tasks and wait for them: that
+ * never starves the pool, see threading_future_result(). When the process ends it waits for the tasks of
+ * pools that are not daemons, also for those that are queued. In a forked child a pool begins anew, without
+ * tasks.
+ *
+ * A task that ends by `pthread_exit` or cancellation ends its worker, and another takes its place; a C++
+ * exception that leaves it ends the process.
+ *
+ * \code
+ * threading_pool_create(0, NULL, &pool);
+ * threading_pool_submit(pool, read_page, url, &page);
+ * threading_pool_execute(pool, write_log, line);  // nobody asks for its result
+ * threading_future_result(page, THREADING_FOREVER, &text);
+ * threading_future_destroy(page);
+ * threading_pool_shutdown(pool, 1, 0);
+ * threading_pool_destroy(pool);
+ * \endcode
+ */
+typedef struct threading_pool {
+  /**
+   * The number by which languages in one process share the pool; 0 names nothing.
+   */
+  uint64_t id;
+} threading_pool;
+
+/**
+ * Of a full pool: whoever submits waits for room.
+ */
+#define THREADING_FULL_BLOCK 0
+
+/**
+ * Of a full pool: whoever submits gets #THREADING_TIMEOUT.
+ */
+#define THREADING_FULL_REJECT 1
+
+/**
+ * Of a full pool: whoever submits runs the task himself, before the call returns.
+ */
+#define THREADING_FULL_CALLER_RUNS 2
+
+/**
+ * How a pool is to be; zero is the default in every field.
+ */
+typedef struct threading_pool_options {
+  /**
+   * `sizeof(threading_pool_options)`.
+   */
+  size_t size;
+  /**
+   * The workers are named `<prefix>_0`, `<prefix>_1` and so on, in UTF-8; NULL or "":
+   * `ThreadPoolExecutor-0` for the first pool that is given none, `ThreadPoolExecutor-1` for the next.
+   */
+  const char *name_prefix;
+  /**
+   * Runs once in each worker, before its first task. When it answers anything but #THREADING_OK, or is left
+   * by `pthread_exit` or cancellation, the pool is broken: it runs nothing any more.
+   */
+  threading_action initializer;
+  /**
+   * The argument of the initializer and of the finalizer; it must outlive the last worker.
+   */
+  void *initializer_arg;
+  /**
+   * Bytes of a worker's stack, at least 32 KiB; 0: as threading_stack_size() says.
+   */
+  size_t stack_size;
+  /**
+   * Niceness of the workers, -20 to 19, lower runs more; 0: as the thread that starts the worker.
+   */
+  int32_t priority;
+  /**
+   * #THREADING_DAEMON_INHERIT, #THREADING_DAEMON or #THREADING_NON_DAEMON: whether the end of the process
+   * waits for the tasks.
+   */
+  int32_t daemon;
+  /**
+   * How many tasks wait in the queue at most, those that run not counted; 0: there is no bound. It does not
+   * hold for what a task of this very pool submits.
+   */
+  int64_t max_queued;
+  /**
+   * What becomes of a task when the queue is full: #THREADING_FULL_BLOCK, #THREADING_FULL_REJECT or
+   * #THREADING_FULL_CALLER_RUNS.
+   */
+  int32_t when_full;
+  /**
+   * How many workers stay when there is nothing to do, however long; 0 is as 1.
+   */
+  uint32_t min_workers;
+  /**
+   * Nanoseconds after which a worker with nothing to do ends; 0: workers stay.
+   */
+  int64_t idle_timeout_ns;
+  /**
+   * Gets the argument of each task of this pool, once: after it has run, or when it will not run. NULL when
+   * arguments need none.
+   */
+  threading_destructor arg_destructor;
+  /**
+   * Runs in each worker before it ends, with `initializer_arg`; NULL for nothing. It does not run in a
+   * worker that a task has ended by force.
+   */
+  threading_callback finalizer;
+} threading_pool_options;
+
+/**
+ * What a pool is doing and has done; the numbers are read one after another, so they need not fit together.
+ */
+typedef struct threading_pool_statistics {
+  /**
+   * `sizeof(threading_pool_statistics)`, set by the caller: no more than that is written.
+   */
+  size_t size;
+  /**
+   * Threads of the pool, from before their start to their end.
+   */
+  uint32_t workers;
+  /**
+   * Threads that work, also those from outside that take part in a loop.
+   */
+  uint32_t busy;
+  /**
+   * Workers that have nothing to do.
+   */
+  uint32_t idle;
+  /**
+   * Threads that wait inside a task, or have called threading_blocking_begin().
+   */
+  uint32_t blocked;
+  /**
+   * Tasks that nobody has begun.
+   */
+  int64_t queued;
+  /**
+   * Tasks that have ended, however.
+   */
+  int64_t done;
+  /**
+   * The most tasks that ever waited in the pool's queue.
+   */
+  int64_t most_queued;
+  /**
+   * Nanoseconds that all tasks together have waited in the queue.
+   */
+  int64_t wait_ns;
+  /**
+   * Nanoseconds that all workers together have worked.
+   */
+  int64_t run_ns;
+} threading_pool_statistics;
+
+/**
+ * Makes a pool; its threads start when there is something for them to do.
+ *
+ * \param max_workers  how many threads it may have, at most 4096; 0: as many as threading_cpu_count() says
+ * \param options      NULL: all defaults
+ * \param out          where the pool is written
+ * \returns #THREADING_OK; #THREADING_E_NO_MEMORY; #THREADING_E_INVALID when `out` is NULL, `max_workers` or
+ *          an option is out of its range, `min_workers` is above `max_workers`, or the prefix is not UTF-8
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `concurrent.futures.ThreadPoolExecutor`
+ */
+threading_status threading_pool_create(uint32_t max_workers,
+                                       const threading_pool_options *options,
+                                       threading_pool *out);
+
+/**
+ * Gives the pool that everybody in the process may use, which is made on first use.
+ *
+ * It has as many workers as threading_cpu_count() says, is no daemon, and cannot be destroyed.
+ *
+ * \returns the pool; { 0 } only when there is no memory to make it
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_pool threading_default_pool(void);
+
+/**
+ * Submits a task, and gives a future for its result.
+ *
+ * Tasks of the same priority begin in the order in which one thread has submitted them; what a task itself
+ * submits is begun by its own worker first, in that order, unless others have nothing to do. The future must
+ * be destroyed, at any time.
+ *
+ * \param pool    the pool
+ * \param target  what is called; what it returns is the result. It fails by threading_fail()
+ * \param arg     the argument of the target; the pool's when the call succeeds, the caller's when it fails
+ * \param out     where the future is written
+ * \returns #THREADING_OK; #THREADING_CLOSED when the pool is shut down; #THREADING_BROKEN when its
+ *          initializer has failed; #THREADING_TIMEOUT when its queue is full and it rejects;
+ *          #THREADING_E_NO_MEMORY; #THREADING_E_NO_THREAD and #THREADING_E_PERMISSION when it has no thread
+ *          yet and the system refuses one; #THREADING_E_INVALID when `target` or `out` is NULL
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `concurrent.futures.ThreadPoolExecutor.submit`
+ */
+threading_status threading_pool_submit(threading_pool pool,
+                                       threading_target target,
+                                       void *arg,
+                                       threading_future *out);
+
+/**
+ * Submits a task with a priority, and gives a future for its result.
+ *
+ * Of those that wait in the pool's queue the lowest is begun first, and of those with the same priority the
+ * one that was submitted first. threading_pool_submit() submits with 0.
+ *
+ * \param pool      the pool
+ * \param target    what is called; what it returns is the result. It fails by threading_fail()
+ * \param arg       the argument of the target; the pool's when the call succeeds, the caller's when it fails
+ * \param priority  any number
+ * \param out       where the future is written
+ * \returns as threading_pool_submit(): #THREADING_OK; #THREADING_CLOSED; #THREADING_BROKEN;
+ *          #THREADING_TIMEOUT; #THREADING_E_NO_MEMORY; #THREADING_E_NO_THREAD; #THREADING_E_PERMISSION;
+ *          #THREADING_E_INVALID when `target` or `out` is NULL
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_pool_submit_priority(threading_pool pool,
+                                                threading_target target,
+                                                void *arg,
+                                                int64_t priority,
+                                                threading_future *out);
+
+/**
+ * Submits a task whose end nobody will ask about; it is the fastest way.
+ *
+ * When the task fails by threading_fail(), the hook of threading_set_excepthook() hears of it, once for each.
+ *
+ * \param pool      the pool
+ * \param callback  what is called
+ * \param arg       the argument of the callback; the pool's when the call succeeds, the caller's when it
+ *                  fails
+ * \returns #THREADING_OK; #THREADING_CLOSED when the pool is shut down; #THREADING_BROKEN when its
+ *          initializer has failed; #THREADING_TIMEOUT when its queue is full and it rejects;
+ *          #THREADING_E_NO_MEMORY; #THREADING_E_NO_THREAD and #THREADING_E_PERMISSION when it has no thread
+ *          yet and the system refuses one; #THREADING_E_INVALID when `callback` is NULL
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_pool_execute(threading_pool pool, threading_callback callback, void *arg);
+
+/**
+ * Calls `target` for each of several arguments, and waits for all, as long as `timeout_ns` says.
+ *
+ * The first failure, or the end of the time, cancels the calls that have not begun; those that have begun go
+ * on, and write nothing to `results` later. The destructor of the pool gets each argument when its call has
+ * ended, or will not come; with #THREADING_CLOSED and every status below 0 the arguments stay the caller's. A
+ * task of the pool that maps works itself meanwhile. The bound of the queue does not hold.
+ *
+ * \param pool        the pool
+ * \param target      what is called with one argument at a time, on several threads at once
+ * \param args        the arguments; NULL when `count` is 0
+ * \param count       how many there are
+ * \param results     where what the calls returned is written, in the order of the arguments, only when all
+ *                    went well; may be NULL
+ * \param timeout_ns  longest wait in nanoseconds, from this call on; #THREADING_FOREVER has no limit
+ * \returns #THREADING_OK; #THREADING_FAILED when a call failed, see threading_last_failure();
+ *          #THREADING_TIMEOUT when the time ran out; #THREADING_CLOSED when the pool is shut down;
+ *          #THREADING_CANCELLED when it is during the call, and cancels what is queued; #THREADING_BROKEN
+ *          when its initializer has failed; #THREADING_E_NO_MEMORY; #THREADING_E_NO_THREAD and
+ *          #THREADING_E_PERMISSION when it has no thread yet and the system refuses one; #THREADING_E_INVALID
+ *          when `target` is NULL, `args` is with a `count` above 0, or `timeout_ns` is below -1
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `concurrent.futures.ThreadPoolExecutor.map`
+ */
+threading_status threading_pool_map(threading_pool pool,
+                                    threading_target target,
+                                    void *const *args,
+                                    size_t count,
+                                    void **results,
+                                    int64_t timeout_ns);
+
+/**
+ * Tells which worker of its pool the running thread is, for example to use a place of its own in an array.
+ *
+ * No two threads that work in a pool at the same time have the same number. While a worker waits inside a
+ * task another may stand in for it, with a number at or above the pool's `max_workers`.
+ *
+ * \returns 0 or more inside a task or the body of a loop, of the innermost pool; -1 elsewhere
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+int32_t threading_worker_index(void);
+
+/**
+ * Waits until `pool` has nothing more to do, neither queued nor running, as long as `timeout_ns` says.
+ *
+ * Tasks that come during the wait are waited for too. The pool stays open.
+ *
+ * \param pool        the pool
+ * \param timeout_ns  longest wait in nanoseconds: 0 only asks, #THREADING_FOREVER has no limit
+ * \returns #THREADING_OK; #THREADING_TIMEOUT when the time ran out; #THREADING_E_DEADLOCK from a task of the
+ *          pool; #THREADING_E_NO_MEMORY, #THREADING_E_NO_THREAD and #THREADING_E_PERMISSION when tasks are
+ *          queued, no thread is there and the system refuses one; #THREADING_E_INVALID when `timeout_ns` is
+ *          below -1
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_pool_wait(threading_pool pool, int64_t timeout_ns);
+
+/**
+ * Shuts `pool` down: it takes no more tasks, and its threads end when they have nothing more to do.
+ *
+ * Those who wait for room in its queue get #THREADING_CLOSED. The tasks that are cancelled here end here: the
+ * callbacks of their futures and the destructor of their arguments run in this call, and what unwinds from
+ * one passes through it. For a limit to the wait shut down without one, then call threading_pool_wait().
+ *
+ * \param pool            the pool
+ * \param wait            not 0 waits until all tasks have ended, and all threads of the pool too
+ * \param cancel_futures  not 0 cancels the tasks that have not begun; after that a shutdown with 0 changes
+ *                        nothing
+ * \returns #THREADING_OK, also when it was shut down before; #THREADING_E_DEADLOCK from a task of the pool
+ *          that wants to wait: then nothing has changed
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `concurrent.futures.ThreadPoolExecutor.shutdown`
+ */
+threading_status threading_pool_shutdown(threading_pool pool, int32_t wait, int32_t cancel_futures);
+
+/**
+ * Changes how many threads `pool` may have.
+ *
+ * More start as there is work for them; those that are too many end when they have done the task that they
+ * are at. It never waits.
+ *
+ * \param pool         the pool
+ * \param max_workers  how many threads it may have, at most 4096; 0: as many as threading_cpu_count() says
+ * \returns #THREADING_OK; #THREADING_E_INVALID when `max_workers` is out of its range
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_pool_resize(threading_pool pool, uint32_t max_workers);
+
+/**
+ * Gives `pool` up, as threading_pool_shutdown() without waiting and cancelling; from then on its handle names
+ * nothing.
+ *
+ * Tasks that are queued still run. The futures and groups of the pool stay good. To wait for the end of its
+ * threads, shut it down first. A pool may be destroyed from its own task.
+ *
+ * \param pool  the pool
+ * \returns #THREADING_OK; #THREADING_E_STATE for the pool of threading_default_pool()
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_pool_destroy(threading_pool pool);
+
+/**
+ * Tells what `pool` is doing and has done.
+ *
+ * \param pool  the pool
+ * \param out   where the numbers are written; its `size` must be set
+ * \returns #THREADING_OK; #THREADING_E_INVALID when `out` is NULL or its `size` is below that of this version
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_pool_stats(threading_pool pool, threading_pool_statistics *out);
+
+/**
+ * Says that the running task is about to wait for something that the library does not know, a socket or a
+ * file: another thread may work in its place until threading_blocking_end().
+ *
+ * Where a task waits by a function of this library for a future, a group or a map, that is done by itself.
+ * The pool starts at most 64 threads more than it was made for. Calls nest; each needs its end in the same
+ * task.
+ *
+ * \returns #THREADING_OK; #THREADING_E_STATE when no task of a pool runs on this thread
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_blocking_begin(void);
+
+/**
+ * Says that the wait of threading_blocking_begin() is over.
+ *
+ * It never waits: the thread that has taken the place stops when it is done with its task.
+ *
+ * \returns #THREADING_OK; #THREADING_E_STATE when there is nothing to end, or no task of a pool runs on this
+ *          thread
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_blocking_end(void);
+
+/**
+ * Sets how many threads may do parallel work at the same time, of all pools and nested loops.
+ *
+ * Parallel work are the loops, reductions and calls of the section Parallel loops; the threads that call them
+ * count too. Where all are taken nobody helps, and who calls works alone. At first it is what the system
+ * gives the process: its processors as far as affinity and the quota of its control group go.
+ *
+ * \param threads   how many threads; 0: what the system gives
+ * \param previous  where is written how many there were before; may be NULL
+ * \returns #THREADING_OK
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_set_parallelism(uint32_t threads, uint32_t *previous);
+
+/* ---- Group --------------------------------------------------------------------------------------------- */
+
+/**
+ * A group: tasks of a pool that are waited for together, and of which the first failure cancels those that
+ * have not begun.
+ *
+ * \code
+ * threading_group_create(pool, &group);
+ * for (size_t i = 0; i < count; i++) threading_group_submit(group, check_file, &files[i]);
+ * if (threading_group_wait(group, THREADING_FOREVER) == THREADING_FAILED)
+ *   threading_last_failure(&code, text, sizeof text, NULL);
+ * threading_group_destroy(group);
+ * \endcode
+ */
+typedef struct threading_group {
+  /**
+   * The number by which languages in one process share the group; 0 names nothing.
+   */
+  uint64_t id;
+} threading_group;
+
+/**
+ * Makes a group without tasks.
+ *
+ * \param pool  the pool that runs its tasks; it may be destroyed before the group
+ * \param out   where the group is written
+ * \returns #THREADING_OK; #THREADING_E_NO_MEMORY; #THREADING_E_INVALID when `out` is NULL
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `asyncio.TaskGroup`
+ */
+threading_status threading_group_create(threading_pool pool, threading_group *out);
+
+/**
+ * Submits a task of `group`, also from another of its tasks.
+ *
+ * The argument goes to the destructor of the pool when the task has ended, or will not run.
+ *
+ * \param group   the group
+ * \param target  what is called; what it returns is dropped. It fails by threading_fail()
+ * \param arg     the argument of the target; the pool's when the call succeeds, the caller's when it fails
+ * \returns #THREADING_OK; #THREADING_CANCELLED when the group was cancelled, or one of its tasks has failed;
+ *          #THREADING_CLOSED when the pool is shut down; #THREADING_BROKEN when its initializer has failed;
+ *          #THREADING_TIMEOUT when its queue is full and it rejects; #THREADING_E_NO_MEMORY;
+ *          #THREADING_E_NO_THREAD and #THREADING_E_PERMISSION when it has no thread yet and the system
+ *          refuses one; #THREADING_E_FORKED when the group was made in the parent process;
+ *          #THREADING_E_INVALID when `target` is NULL
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `asyncio.TaskGroup.create_task`
+ */
+threading_status threading_group_submit(threading_group group, threading_target target, void *arg);
+
+/**
+ * Waits until all tasks of `group` have ended, as long as `timeout_ns` says, and tells how.
+ *
+ * A task of the same pool that waits runs tasks of the group here, unless `timeout_ns` is 0; while it sleeps,
+ * another thread of the pool works in its place. A group that went well can be given more tasks afterwards,
+ * one that failed or was cancelled stays so. A task that was left by `pthread_exit` or cancellation has
+ * failed with the code #THREADING_CANCELLED.
+ *
+ * \param group       the group
+ * \param timeout_ns  longest wait in nanoseconds: 0 only asks, #THREADING_FOREVER has no limit
+ * \returns #THREADING_OK when all went well; #THREADING_FAILED when one failed, of the first see
+ *          threading_last_failure(); #THREADING_CANCELLED when the group was cancelled, or the pool was shut
+ *          down and cancelled its tasks; #THREADING_BROKEN when the pool broke; #THREADING_TIMEOUT when the
+ *          time ran out; #THREADING_E_DEADLOCK from a task of the group; #THREADING_E_FORKED when tasks
+ *          stayed in the parent process; #THREADING_E_INVALID when `timeout_ns` is below -1
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_group_wait(threading_group group, int64_t timeout_ns);
+
+/**
+ * Cancels `group`: tasks that have not begun will not run, and it takes no more.
+ *
+ * The destructor of the pool gets the arguments of those tasks, here; what unwinds from it passes through
+ * this call. Tasks that run are neither interrupted nor waited for: threading_group_wait() waits.
+ *
+ * \param group  the group
+ * \returns #THREADING_OK, also when it was cancelled before or one of its tasks has failed
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_group_cancel(threading_group group);
+
+/**
+ * Ends `group`; from then on its handle names nothing.
+ *
+ * \param group  the group
+ * \returns #THREADING_OK; #THREADING_E_BUSY when a task has not ended or somebody waits: then nothing has
+ *          changed
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_group_destroy(threading_group group);
+
+/* ---- Parallel loops ------------------------------------------------------------------------------------ */
+
+/**
+ * The body of a loop: it does the numbers from `begin` up to, but without, `end`.
+ */
+typedef void (*threading_range_body)(int64_t begin, int64_t end, void *arg);
+
+/**
+ * The body of a reduction: it adds what the numbers from `begin` up to, but without, `end` give to
+ * `accumulator`, which is aligned to 16.
+ */
+typedef void (*threading_range_fold)(int64_t begin, int64_t end, void *accumulator, void *arg);
+
+/**
+ * Adds the accumulator `from`, of later numbers, to the accumulator `into`, of earlier ones.
+ */
+typedef void (*threading_combine)(void *into, const void *from, void *arg);
+
+/**
+ * One of the functions that threading_parallel_invoke() calls.
+ */
+typedef struct threading_task {
+  /**
+   * What is called.
+   */
+  threading_callback callback;
+  /**
+   * Its argument.
+   */
+  void *arg;
+} threading_task;
+
+/**
+ * Calls `body` for all numbers from `begin` up to, but without, `end`, on several threads at once.
+ *
+ * The caller works too, on its own stack, and the range is split only while somebody has nothing to do: a
+ * loop that nobody can help with, or that is over too soon, is done by the caller alone. Loops nest, and may
+ * be called from tasks; waiting for the parts of others a thread only does parts of its own loop. Nothing is
+ * allocated. The whole is over when the call returns.
+ *
+ * When a piece fails by threading_fail(), pieces that have not begun are left out. `pthread_exit` in the body
+ * makes the work fail with the code #THREADING_CANCELLED; on the calling thread, where a C++ exception may
+ * leave it too, it goes on through this call when the parts of others have ended.
+ *
+ * \code
+ * static void scale(int64_t begin, int64_t end, void *arg) {
+ *   double *values = arg;
+ *   for (int64_t i = begin; i < end; i++) values[i] *= 2;
+ * }
+ * threading_parallel_for(threading_default_pool(), 0, count, 0, scale, values);
+ * \endcode
+ *
+ * \param pool   the pool whose threads help
+ * \param begin  the first number
+ * \param end    the number after the last; at or below `begin` there is nothing to do
+ * \param grain  how many numbers one call of `body` gets at most; 0 leaves it to the library
+ * \param body   what is called with a piece of the range
+ * \param arg    the last argument of `body`
+ * \returns #THREADING_OK; #THREADING_FAILED when a piece failed, see threading_last_failure();
+ *          #THREADING_CLOSED when the pool is shut down and the caller is none of its workers;
+ *          #THREADING_BROKEN when its initializer has failed; #THREADING_E_NO_MEMORY; #THREADING_E_INVALID
+ *          when `body` is NULL or `grain` is below 0
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_parallel_for(threading_pool pool,
+                                        int64_t begin,
+                                        int64_t end,
+                                        int64_t grain,
+                                        threading_range_body body,
+                                        void *arg);
+
+/**
+ * Folds all numbers from `begin` up to, but without, `end` into one result, on several threads at once.
+ *
+ * Each part begins with a copy of `identity`, to which `fold` adds; then `combine` adds the accumulator of a
+ * part to that of the part before it. So `combine` need not be commutative, but how the range is cut differs
+ * from call to call: sums of floating point numbers may too. It works as threading_parallel_for(); memory is
+ * allocated only for accumulators above 64 bytes.
+ *
+ * \param pool      the pool whose threads help
+ * \param begin     the first number
+ * \param end       the number after the last; at or below `begin` the result is `identity`
+ * \param grain     how many numbers one call of `fold` gets at most; 0 leaves it to the library
+ * \param identity  what a part begins with, copied byte by byte: adding it changes nothing
+ * \param size      bytes of `identity`, of each accumulator and of `result`
+ * \param fold      what is called with a piece of the range and an accumulator
+ * \param combine   what adds two accumulators
+ * \param arg       the last argument of `fold` and `combine`
+ * \param result    where the result is written, only when all went well; it may be `identity`
+ * \returns #THREADING_OK; #THREADING_FAILED when a piece failed, see threading_last_failure();
+ *          #THREADING_CLOSED when the pool is shut down and the caller is none of its workers;
+ *          #THREADING_BROKEN when its initializer has failed; #THREADING_E_NO_MEMORY; #THREADING_E_INVALID
+ *          when `identity`, `fold`, `combine` or `result` is NULL or `grain` is below 0
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ * \sa Python `functools.reduce`
+ */
+threading_status threading_parallel_reduce(threading_pool pool,
+                                           int64_t begin,
+                                           int64_t end,
+                                           int64_t grain,
+                                           const void *identity,
+                                           size_t size,
+                                           threading_range_fold fold,
+                                           threading_combine combine,
+                                           void *arg,
+                                           void *result);
+
+/**
+ * Calls several functions, each once, on several threads at once; the whole is over when the call returns.
+ *
+ * The caller works too, on its own stack; nothing is allocated. Unlike a loop, it begins all of them, also
+ * when one has failed. It nests, and passes on what unwinds, as threading_parallel_for() does.
+ *
+ * \param pool   the pool whose threads help
+ * \param tasks  the functions with their arguments; NULL when `count` is 0
+ * \param count  how many there are
+ * \returns #THREADING_OK; #THREADING_FAILED when one failed by threading_fail(), see
+ *          threading_last_failure(); #THREADING_CLOSED when the pool is shut down and the caller is none of
+ *          its workers; #THREADING_BROKEN when its initializer has failed; #THREADING_E_NO_MEMORY;
+ *          #THREADING_E_INVALID when `tasks` is NULL with a `count` above 0, or one of the callbacks is: then
+ *          none is called
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_parallel_invoke(threading_pool pool,
+                                           const threading_task *tasks,
+                                           size_t count);
 
 /* ---- THREADING_WITH ------------------------------------------------------------------------------------ */
 

@@ -8,7 +8,9 @@ pub(crate) enum Error {
     Timeout,
     /// The timer was cancelled.
     Cancelled,
-    /// The barrier is broken.
+    /// The queue or pool is shut down.
+    Closed,
+    /// The barrier or pool is broken.
     Broken,
     /// The target or action itself failed.
     Failed,
@@ -36,10 +38,18 @@ pub(crate) enum Error {
     BadOptions,
     /// A number is none of the values that its parameter knows.
     BadValue,
+    /// The queue does not know priorities.
+    BadOrder,
     /// No living thread has this ident.
     BadIdent,
     /// The stack size is below the smallest allowed.
     BadStack,
+    /// The pool's queue is full.
+    Full,
+    /// The pool's queue is full, and the caller is to do the work; never leaves the pool.
+    CallerRuns,
+    /// The future's task has begun, or it is over.
+    Begun,
     /// The lock is not locked.
     NotLocked,
     /// The thread has been started before.
@@ -92,15 +102,16 @@ impl Error {
     pub(crate) const fn status(self) -> i32 {
         use Error::*;
         match self {
-            Timeout => 1,
+            Timeout | Full => 1,
             Cancelled => 3,
+            Closed => 4,
             Broken => 5,
             Failed => 6,
             OwnerDead => 7,
             ZeroHandle | WrongKind | StaleHandle => -1,
             NullOut | NullCallback | NullArgument | BadTimeout | BadCount | BadText | BadOptions
-            | BadValue | BadIdent | BadStack => -2,
-            NotLocked | Started | NotStarted | NotEnded | Ended | NotFailed | NotYours | NoTarget
+            | BadValue | BadOrder | BadIdent | BadStack => -2,
+            NotLocked | Begun | Started | NotStarted | NotEnded | Ended | NotFailed | NotYours | NoTarget
             | Finalizing => -3,
             NotOwner => -4,
             WaitsForSelf | Cycle => -5,
@@ -112,7 +123,7 @@ impl Error {
             Unsupported => -11,
             Forked => -12,
             System => -13,
-            Internal => -14,
+            Internal | CallerRuns => -14,
         }
     }
 
@@ -122,7 +133,8 @@ impl Error {
         match self {
             Timeout => "the time ran out",
             Cancelled => "it was cancelled",
-            Broken => "the barrier is broken",
+            Closed => "it is shut down",
+            Broken => "it is broken",
             Failed => "the callback failed",
             OwnerDead => "the owner before ended without releasing it",
             ZeroHandle => "the handle is zero",
@@ -136,8 +148,12 @@ impl Error {
             BadText => "the text is not UTF-8",
             BadOptions => "the options' size is wrong or their unknown tail is not zero",
             BadValue => "the value is none that this parameter knows",
+            BadOrder => "the queue's order knows no priorities",
             BadIdent => "no living thread has this ident",
             BadStack => "the stack size is below 32 KiB",
+            Full => "the queue is full",
+            CallerRuns => "the caller is to run it",
+            Begun => "it has begun or is over",
             NotLocked => "it is not locked",
             Started => "the thread was started before",
             NotStarted => "the thread has not been started",

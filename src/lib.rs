@@ -5,7 +5,7 @@
 //! ```text
 //!  capi/          the C surface: names, documentation, argument conversion; no logic
 //!    |
-//!  timer/         built of threads and locks
+//!  pool/ timer/ queue/   built of threads and locks
 //!    |
 //!  thread/        start, join, registry, current, locals, hooks, exit, fork
 //!    |
@@ -18,11 +18,23 @@
 //!  sys/           libc only
 //! ```
 
-#![cfg_attr(loom, allow(dead_code, unused_imports, reason = "models use a part of it"))]
+#![cfg_attr(any(loom, shuttle), allow(dead_code, unused_imports, reason = "models use a part of it"))]
 
 mod atomic;
 mod error;
 mod park;
+#[cfg(not(loom))]
+mod pool;
+/// What loom tries of pools.
+#[cfg(loom)]
+mod pool {
+    mod deque;
+    mod entry;
+    mod idle;
+    mod models;
+    mod ring;
+}
+mod queue;
 mod slot;
 mod sync;
 mod time;
@@ -33,6 +45,10 @@ pub mod capi;
 mod frame;
 #[cfg(not(loom))]
 mod sys;
+#[cfg(loom)]
+mod sys {
+    pub(crate) use loom::thread::yield_now;
+}
 #[cfg(not(loom))]
 mod thread;
 #[cfg(not(loom))]

@@ -81,9 +81,13 @@ class Result(unittest.TextTestResult):
         self.stream.writeln(f"\nskipped {test.id()}: {reason}")
 
 
-if __name__ == "__main__":
+def main():
     faulthandler.dump_traceback_later(240, exit=True)  # a wait that never ends shows where it is
     runner = unittest.TextTestRunner(resultclass=Result)
     result = unittest.main(testRunner=runner, exit=False).result
     sys.stderr.flush()
     os._exit(not result.wasSuccessful())  # threads that a failed test left waiting are not waited for
+
+
+if __name__ == "__main__":
+    main()

@@ -211,6 +211,25 @@ TEST(counter_in_a_barriers_action) {
   OK(threading_barrier_destroy(barrier));
 }
 
+static void count_with_token(uint64_t id) {
+  const threading_queue queue = { id };
+  void *token;
+  OK(threading_queue_get(queue, &token, THREADING_FOREVER));
+  counter += 1;
+  OK(threading_queue_put(queue, token, THREADING_FOREVER));
+}
+
+TEST(counter_for_who_has_the_token_of_a_queue) {
+  for (int32_t order = THREADING_FIFO; order <= THREADING_PRIORITY; order++) {
+    threading_queue queue;
+    counter = 0;
+    OK(threading_queue_create(order, order, NULL, &queue));
+    OK(threading_queue_put(queue, &counter, 0));
+    run_guarded(count_with_token, queue.id);
+    OK(threading_queue_destroy(queue));
+  }
+}
+
 // ---- From one to another ----
 
 typedef struct message {
@@ -316,6 +335,29 @@ TEST(a_timer_passes_data) {
   OK(threading_timer_join(timer, THREADING_FOREVER));
   EQ(counter, 2);
   OK(threading_timer_destroy(timer));
+}
+
+static void *work_off(void *arg) {
+  const threading_queue *queue = arg;
+  void *item;
+  OK(threading_queue_get(*queue, &item, THREADING_FOREVER));
+  *(long *)item += 1;
+  OK(threading_queue_task_done(*queue));
+  return NULL;
+}
+
+TEST(a_queue_passes_data_there_and_its_join_back) {
+  for (int32_t order = THREADING_FIFO; order <= THREADING_PRIORITY; order++) {
+    threading_queue queue;
+    OK(threading_queue_create(order, 0, NULL, &queue));
+    const threading_thread thread = spawn_thread(work_off, &queue);
+    counter = 1;
+    OK(threading_queue_put(queue, &counter, 0));
+    OK(threading_queue_join(queue, THREADING_FOREVER));
+    EQ(counter, 2);
+    finish_thread(thread);
+    OK(threading_queue_destroy(queue));
+  }
 }
 
 static void *set_local(void *arg) {

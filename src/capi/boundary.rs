@@ -48,12 +48,13 @@ pub(super) fn quick_put<T>(
     usual: impl FnOnce() -> Option<T>,
     otherwise: impl FnOnce(Option<&mut MaybeUninit<T>>) -> threading_status,
 ) -> threading_status {
-    match (out, usual()) {
-        (Some(place), Some(value)) => {
+    let Some(place) = out else { return out_of_line(|| otherwise(None)) };
+    match usual() {
+        Some(value) => {
             place.write(value);
             0
         }
-        (out, _) => out_of_line(|| otherwise(out)),
+        None => out_of_line(|| otherwise(Some(place))),
     }
 }
 
@@ -256,4 +257,34 @@ pub(super) fn options<T: Options>(options: *const T) -> Result<Option<T>> {
         }
     }
     Ok(Some(read))
+}
+
+/// A struct of what the library tells, which begins with its own size: the caller's.
+///
+/// # Safety
+/// - `repr(C)`, and the first field is `size_t size`.
+pub(super) unsafe trait Answer: Copy {
+    /// Its size in the first release that had it.
+    const SMALLEST: usize;
+}
+
+/// Writes what is told, as much as an older or newer header has room for; the size stays the caller's.
+pub(super) fn answer<T: Answer>(out: *mut T, tell: impl FnOnce() -> Result<T>) -> Result {
+    if out.is_null() {
+        return Err(Error::NullOut);
+    }
+    // SAFETY: the header promises a struct that begins with its size.
+    let size = unsafe { out.cast::<usize>().read() };
+    if size < T::SMALLEST {
+        return Err(Error::BadOptions);
+    }
+    let (told, known) = (tell()?, size.min(size_of::<T>()));
+    // SAFETY:
+    // - the header promises `size` writable bytes, `known` is at most that and at most a `T`;
+    // - both begin with a size, which is skipped, and `known` is not below it.
+    unsafe {
+        let from = (&raw const told).cast::<usize>().add(1).cast::<u8>();
+        out.cast::<usize>().add(1).cast::<u8>().copy_from_nonoverlapping(from, known - size_of::<usize>());
+    }
+    Ok(())
 }

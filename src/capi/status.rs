@@ -34,7 +34,7 @@ pub const THREADING_INTERRUPTED: threading_status = 2;
 pub const THREADING_CANCELLED: threading_status = 3;
 /// It is shut down.
 pub const THREADING_CLOSED: threading_status = 4;
-/// The barrier is broken.
+/// The barrier is broken, or the pool: one of its initializers failed.
 pub const THREADING_BROKEN: threading_status = 5;
 /// The target or callback itself failed: it has a code and a message.
 pub const THREADING_FAILED: threading_status = 6;
@@ -76,15 +76,15 @@ pub const THREADING_COUNT_MAX: i64 = 0x3fff_ffff;
 
 const _: () = assert!(THREADING_COUNT_MAX == sync::COUNT_MAX);
 
-/// What a thread runs; what it returns is the thread's result.
+/// What a thread or a task of a pool runs; what it returns is the result.
 pub type threading_target = Option<unsafe extern "C-unwind" fn(arg: *mut c_void) -> *mut c_void>;
-/// What a timer or the end of the process calls.
+/// What a timer, a pool or the end of the process calls.
 pub type threading_callback = Option<unsafe extern "C-unwind" fn(arg: *mut c_void)>;
 /// What ends an argument or a value; it runs once for each.
 pub type threading_destructor = Option<unsafe extern "C-unwind" fn(arg: *mut c_void)>;
 /// What threading_condition_wait_for() waits for: anything but 0 is true.
 pub type threading_predicate = Option<unsafe extern "C-unwind" fn(arg: *mut c_void) -> i32>;
-/// What one thread of a barrier does for all: anything but #THREADING_OK says that it failed.
+/// What one thread of a barrier does for all, and each new worker of a pool: anything but #THREADING_OK says that it failed.
 pub type threading_action = Option<unsafe extern "C-unwind" fn(arg: *mut c_void) -> threading_status>;
 
 /// Tells the version of the library that the program runs with; #THREADING_VERSION is the one it was compiled
@@ -166,9 +166,10 @@ pub extern "C" fn threading_last_error() -> *const c_char {
     last_error::text().unwrap_or_else(|cause| threading_status_message(cause.status()))
 }
 
-/// Gets code and message of the failure behind this thread's last #THREADING_FAILED of an action.
+/// Gets code and message of the failure behind this thread's last #THREADING_FAILED.
 ///
-/// The code is what the action returned, or what it gave to threading_fail(). The failure of a thread's
+/// That is the failure of a barrier's action, a future, a map, a group or a parallel loop. The code is what an
+/// action returned, or what was given to threading_fail(). The failure of a thread's
 /// target is the thread's: see threading_thread_failure().
 ///
 /// \param code    where the code is written

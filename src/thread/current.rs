@@ -52,6 +52,7 @@ pub(super) fn adopt(thread: Handle) -> Result {
     control.own.timer.set(0);
     control.own.in_hook.set(false);
     control.own.in_shutdown.store(false, Relaxed);
+    control.own.mourner.set(None);
     record.adopt(thread.id);
     end::arm(record)?;
     tls::with(|block| block.record.set((record as *const Record).cast()));

@@ -78,6 +78,7 @@ fn finish(me: Me, control: &Control) {
         *control.own.error_text.get() = super::text::Text::EMPTY;
         (*control.own.last_failure.get()).clear();
     }
+    let mourner = control.own.mourner.take();
     me.wake_deferred();
     let (id, held) = (me.id(), me.held());
     current::leave(true);
@@ -93,6 +94,9 @@ fn finish(me: Me, control: &Control) {
     let over = thread.end().is_ok_and(|bits| bits & (GIVEN_UP | FOREIGN) != 0);
     if over && !registry::is_main(id) {
         registry::forget(thread);
+    }
+    if let Some((hears, about)) = mourner {
+        hears(about);
     }
 }
 

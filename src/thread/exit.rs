@@ -1,13 +1,13 @@
 //! The end of the process: who is waited for, and what is called last.
 
-use super::{DAEMON, FOREIGN, Handle, current, registry};
-use crate::atomic::{AtomicU32, Ordering::*};
+use super::{DAEMON, FOREIGN, Handle, WORKER, current, registry};
+use crate::atomic::{AtomicPtr, AtomicU32, Ordering::*};
 use crate::error::{Error, Result};
 use crate::frame::{self, Callback, NOTHING};
 use crate::park::{Me, records};
 use crate::slot::index_of;
 use crate::sys::native;
-use crate::time::Timeout;
+use crate::time::{Deadline, Timeout};
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
 use core::ptr::null_mut;
@@ -86,7 +86,7 @@ fn run_callbacks() {
 pub(crate) fn shutdown(me: Me, timeout: Timeout) -> Result {
     let control = current::own(me)?;
     let outer = control.own.in_shutdown.swap(true, SeqCst);
-    let waited = wait_for_all(me, timeout);
+    let waited = wait_for_all(me, timeout.deadline_from(crate::time::now()));
     if waited.is_ok() {
         run_callbacks();
     }
@@ -94,8 +94,37 @@ pub(crate) fn shutdown(me: Me, timeout: Timeout) -> Result {
     waited
 }
 
-fn wait_for_all(me: Me, timeout: Timeout) -> Result {
-    let deadline = timeout.deadline_from(crate::time::now());
+/// What a layer above has to do before the process may end; says whether there was anything to wait for.
+pub(crate) type LastWork = fn(me: Me, deadline: Deadline) -> Result<bool>;
+
+static LAST_WORK: AtomicPtr<()> = AtomicPtr::new(null_mut());
+
+/// Lets `work` be done, again and again, until neither it nor any thread is to be waited for.
+pub(crate) fn set_last_work(work: LastWork) {
+    LAST_WORK.store(work as *mut (), Release);
+}
+
+fn do_last_work(me: Me, deadline: Deadline) -> Result<bool> {
+    let work = LAST_WORK.load(Acquire);
+    if work.is_null() {
+        return Ok(false);
+    }
+    // SAFETY: only `set_last_work` stores here, and it stores a `LastWork`.
+    let work = unsafe { core::mem::transmute::<*mut (), LastWork>(work) };
+    work(me, deadline)
+}
+
+fn wait_for_all(me: Me, deadline: Deadline) -> Result {
+    loop {
+        // Threads may give pools work, and what pools do may start threads.
+        join_all(me, deadline)?;
+        if !do_last_work(me, deadline)? {
+            return Ok(());
+        }
+    }
+}
+
+fn join_all(me: Me, deadline: Deadline) -> Result {
     let mut given_up = [0; MOST_GIVEN_UP];
     let mut count = 0;
     while let Some(thread) = next_to_wait_for(me, &given_up[..count]) {
@@ -124,7 +153,7 @@ fn next_to_wait_for(me: Me, given_up: &[u64]) -> Option<Handle> {
     let mut found = None;
     registry::each_alive(|thread, bits| {
         let waits_too = super::control(thread.id).is_ok_and(|control| control.own.in_shutdown.load(SeqCst));
-        let counts = bits & (DAEMON | FOREIGN) == 0 && thread.id != me.id() && !waits_too;
+        let counts = bits & (DAEMON | FOREIGN | WORKER) == 0 && thread.id != me.id() && !waits_too;
         if counts && !given_up.contains(&thread.id) && found.is_none() {
             found = Some(thread);
         }

@@ -67,7 +67,7 @@ pub(crate) fn set_hook(hook: Option<Hook>, user: *mut c_void) {
 }
 
 /// Tells the hook that the running thread's target has failed. Runs user code: nothing to drop here.
-pub(super) fn report(thread: u64, code: i32, message: *const c_char) {
+pub(crate) fn report(thread: u64, code: i32, message: *const c_char) {
     // SAFETY: under the guard this is the only use.
     let (hook, user) = registry::guarded(|| unsafe { *HOOK.0.get() });
     match hook {

@@ -14,6 +14,8 @@ const THREAD_START: i32 = 1;
 const THREAD_EXIT: i32 = 2;
 const WAIT_BEGIN: i32 = 3;
 const WAIT_END: i32 = 4;
+const TASK_BEGIN: i32 = 5;
+const TASK_END: i32 = 6;
 
 struct Place(UnsafeCell<(Option<Hook>, *mut c_void)>);
 
@@ -41,6 +43,14 @@ pub(super) fn thread_starts(me: Me) {
 /// A thread is about to end: called by itself.
 pub(super) fn thread_exits(me: Me) {
     tell(me, THREAD_EXIT, 0);
+}
+
+/// A pool's task begins or ends: called by the thread that runs it, with its future if it has one.
+#[inline(always)]
+pub(crate) fn task(me: Me, begins: bool, object: u64) {
+    if ON.load(Relaxed) != 0 {
+        tell(me, if begins { TASK_BEGIN } else { TASK_END }, object);
+    }
 }
 
 fn waits(me: Me, object: u64, begins: bool) {

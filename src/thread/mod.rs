@@ -11,6 +11,7 @@
 //! | `HIDDEN`    | one of the library's own: not enumerated, not waited for                        |
 //! | `LOST`      | with `ENDED`: it stayed in the parent process                                   |
 //! | `AWAITED`   | somebody may sleep on this word: the end wakes all                              |
+//! | `WORKER`    | a pool's: what the pool has to do is waited for, not the thread                 |
 //!
 //! Everything about a thread that is not in this word stands in its `Control`, at the same index. What
 //! more than one thread may write there is behind the registry's guard; none of it is on a fast path.
@@ -49,6 +50,7 @@ pub(crate) const GIVEN_UP: u32 = 1 << 5;
 pub(crate) const HIDDEN: u32 = 1 << 6;
 pub(crate) const LOST: u32 = 1 << 7;
 pub(crate) const AWAITED: u32 = 1 << 8;
+pub(crate) const WORKER: u32 = 1 << 9;
 
 /// A thread's slot; all of it is in the state word and the `Control`.
 pub(crate) struct Thread;
@@ -134,7 +136,12 @@ pub(crate) struct Own {
     pub(crate) in_hook: Cell<bool>,
     /// Whether the thread waits for the others to end, so that these need not wait for it.
     pub(crate) in_shutdown: core::sync::atomic::AtomicBool,
+    /// What is told when the thread is no more, by the thread itself: a layer above.
+    pub(crate) mourner: Cell<Option<Mourner>>,
 }
+
+/// A function that hears of the end of a thread, and its argument.
+pub(crate) type Mourner = (fn(*const c_void), *const c_void);
 
 /// The `Control` of the thread `id`; it exists once a thread was made in that slot.
 pub(crate) fn control(id: u64) -> Result<&'static Control> {

@@ -5,8 +5,8 @@ use super::current::{self, adopt};
 use super::failure::{self, Failure};
 use super::text::Text;
 use super::{
-    AWAITED, Control, DAEMON, ENDED, FAILED, FOREIGN, GIVEN_UP, HIDDEN, Handle, STARTED, control, end, exit,
-    hooks, registry, thread,
+    AWAITED, Control, DAEMON, ENDED, FAILED, FOREIGN, GIVEN_UP, HIDDEN, Handle, STARTED, WORKER, control,
+    end, exit, hooks, registry, thread,
 };
 use crate::atomic::{AtomicU64, Ordering::*};
 use crate::error::{Error, Result};
@@ -162,6 +162,40 @@ pub(crate) fn start_own(name: &str, target: Target) -> Result {
         begin(thread)
     });
     begun.inspect_err(|_| registry::forget(thread))
+}
+
+/// What a pool's new thread is to be.
+pub(crate) struct WorkerPlan<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) target: Target,
+    pub(crate) arg: *mut c_void,
+    pub(crate) daemon: bool,
+    pub(crate) stack_size: usize,
+    /// Its niceness; 0: as the thread that starts it.
+    pub(crate) nice: i32,
+}
+
+/// Starts a thread of a pool: enumerated, but not reached by signals, and nobody's to destroy.
+pub(crate) fn start_worker(plan: WorkerPlan) -> Result {
+    end::prepare()?;
+    exit::prepare()?;
+    let daemon = if plan.daemon { DAEMON } else { 0 };
+    let thread = registry::create(daemon | GIVEN_UP | WORKER, "", Some(plan.name), |shared| {
+        shared.target = Some(plan.target);
+        shared.arg = plan.arg;
+        shared.stack_size = plan.stack_size;
+        shared.wishes.nice = Some(plan.nice).filter(|&nice| nice != 0);
+        Ok(())
+    })?;
+    registry::ALIVE.fetch_add(1, Relaxed);
+    let begun = native::with_signals_blocked(|| {
+        thread.update(|bits| Ok(bits | STARTED))?;
+        begin(thread)
+    });
+    begun.inspect_err(|_| {
+        registry::ALIVE.fetch_sub(1, Relaxed);
+        registry::forget(thread);
+    })
 }
 
 /// Makes a thread and starts it; if either fails there is none, and the argument stays the caller's.

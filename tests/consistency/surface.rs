@@ -18,25 +18,45 @@ fn bodies(returns: &str) -> &'static [&'static str] {
 
 /// Functions, apart from every `destroy`, that Python has no public counterpart of; all others name theirs.
 const WITHOUT_PYTHON: &[&str] = &[
+    "threading_blocking_begin",
+    "threading_blocking_end",
+    "threading_default_pool",
+    "threading_group_cancel",
+    "threading_group_wait",
     "threading_last_error",
     "threading_last_failure",
     "threading_local_get",
     "threading_local_set",
+    "threading_parallel_for",
+    "threading_parallel_invoke",
+    "threading_pool_execute",
+    "threading_pool_resize",
+    "threading_pool_stats",
+    "threading_pool_submit_priority",
+    "threading_pool_wait",
     "threading_rlock_is_owned",
     "threading_rlock_recursion_count",
     "threading_seconds",
     "threading_semaphore_value",
+    "threading_set_parallelism",
     "threading_status_message",
     "threading_status_name",
     "threading_until",
     "threading_version",
+    "threading_worker_index",
 ];
 
 /// What tries the short way and falls back to one of those forms.
 const QUICK: &[&str] = &["quick(", "quick_put("];
 
 /// Functions that answer with a plain value and cannot fail, so that nothing is to be caught.
-const PLAIN: &[&str] = &["threading_seconds", "threading_now", "threading_until", "threading_timeout_max"];
+const PLAIN: &[&str] = &[
+    "threading_seconds",
+    "threading_now",
+    "threading_until",
+    "threading_timeout_max",
+    "threading_worker_index",
+];
 
 #[test]
 fn every_function_is_documented_in_full() {
@@ -114,7 +134,7 @@ fn is_one_expression(function: &Exported) -> bool {
     let is_whole = |rest: &str| rest[closing(rest)..].trim() == ")";
     // A short way that calls nothing may stand before the usual form.
     if let Some(rest) = QUICK.iter().find_map(|opening| body.strip_prefix(opening)) {
-        let words = rest.split_whitespace().collect::<Vec<_>>().join(" ").replace("|| { ", "|| ");
+        let words = rest.split_whitespace().collect::<Vec<_>>().join(" ").replace("| { ", "| ");
         return is_whole(rest) && openings.iter().any(|form| words.contains(&format!("| {form}")));
     }
     openings.iter().any(|opening| body.strip_prefix(opening).is_some_and(is_whole))

@@ -36,6 +36,11 @@ const SECTIONS: &[Section] = &[
     section("Event", &["event.rs"], "threading_event_wait()"),
     section("Barrier", &["barrier.rs"], "threading_barrier_wait()"),
     section("Timer", &["timer.rs"], "threading_timer_create()"),
+    section("Queue", &["queue.rs"], "threading_queue_put()"),
+    section("Future", &["future.rs"], "threading_future_result()"),
+    section("Pool", &["pool.rs"], "threading_pool_submit()"),
+    section("Group", &["group.rs"], "threading_group_submit()"),
+    section("Parallel loops", &["parallel.rs"], "threading_parallel_for()"),
     section("THREADING_WITH", &["with.h"], "THREADING_WITH"),
 ];
 

@@ -2,9 +2,9 @@
  * threading.h: Python's threading for C.
  *
  * Threads with names, daemons and results; locks with timeouts; conditions without spurious wake-ups;
- * semaphores, events, barriers, thread locals and timers. Misuse is answered with a status and never with
- * undefined behaviour: a handle that is zero, stale, of another kind or garbage makes a call fail, and
- * nothing else.
+ * semaphores, events, barriers, thread locals and timers; queues, pools with futures, groups, parallel loops.
+ * Misuse is answered with a status and never with undefined behaviour: a handle that is zero, stale, of
+ * another kind or garbage makes a call fail, and nothing else.
  *
  * A complete program; compile it with `cc program.c -lthreading`:
  *
@@ -50,23 +50,26 @@
  *              call would not have waited. Very long timeouts saturate, they never wrap. A wait ends for
  *              the reason that its status names: there are no spurious wake-ups and no interruptions by
  *              signals.
- * Results.     Out-parameters are written only when the status is THREADING_OK or THREADING_OWNER_DEAD.
+ * Results.     Out-parameters are written only when the status is THREADING_OK or THREADING_OWNER_DEAD; the
+ *              flags of threading_futures_wait() also on THREADING_TIMEOUT.
  * Pointers.    Where NULL is allowed the parameter says so; elsewhere it is THREADING_E_INVALID. Every
  *              other pointer is trusted.
  * Callbacks.   A callback comes with an argument. Where a destructor can be given with it, the destructor
  *              runs exactly once, however things end; when the call itself fails, the argument stays the
  *              caller's. Without a destructor the argument must outlive the object. A callback may call
  *              this library. `pthread_exit` and `pthread_cancel` in the target of a thread end that thread
- *              cleanly, and its joiners learn of it; a C++ exception that leaves the target ends the
- *              process, as in std::thread.
+ *              cleanly, and its joiners learn of it; in a task of a pool they end that task, and another
+ *              thread takes the place. A C++ exception that leaves a target ends the process, as in
+ *              std::thread.
  * Options.     An options struct begins with its own size, `sizeof`. Zero means the default in every field,
- *              and NULL instead of the struct means all defaults.
+ *              and NULL instead of the struct means all defaults. Statistics structs begin with their
+ *              size, too, which the caller sets; at most that much is written.
  * Text.        Text is UTF-8 and copied on entry. A getter fills `buffer` with at most `size` bytes, always
  *              terminated and cut only between characters; `*needed` is the size of the whole text with its
  *              NUL.
- * Memory.      What a thread did before it released, notified, set, started a thread or ended is seen by
- *              the thread that acquires, is woken, waits, runs or joins in return; a barrier orders all
- *              before it with all after it.
+ * Memory.      What a thread did before it released, notified, set, put, submitted, started a thread or
+ *              ended is seen by the thread that acquires, is woken, waits, gets, runs, joins or reads
+ *              the result in return; a barrier orders all before it with all after it.
  * Signals.     Signal handlers may call threading_event_set(), threading_semaphore_release() and what says so
  *              under its thread safety, nothing else.
  * Names.       Every name is `threading_` or `THREADING_`, then the noun of its section, then a verb of

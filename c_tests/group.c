@@ -1,0 +1,361 @@
+// threading_group: tasks that are waited for together, and of which the first failure ends the rest.
+#include "pool.h"
+
+static threading_group make_group(threading_pool pool) {
+  threading_group group;
+  OK(threading_group_create(pool, &group));
+  return group;
+}
+
+static void add(threading_group group, threading_target target, void *arg) {
+  OK(threading_group_submit(group, target, arg));
+}
+
+// ---- All goes well ----
+
+TEST(of_no_tasks) {
+  const threading_pool pool = make_pool(1);
+  const threading_group group = make_group(pool);
+  OK(threading_group_wait(group, 0));
+  OK(threading_group_wait(group, THREADING_FOREVER));
+  OK(threading_group_destroy(group));
+  IS(threading_group_destroy(group), THREADING_E_HANDLE);
+  IS(threading_group_wait(group, 0), THREADING_E_HANDLE);
+  finish_pool(pool);
+}
+
+TEST(wait_collects_all) {
+  for (uint32_t workers = 1; workers <= 4; workers++) {
+    const threading_pool pool = make_pool(workers);
+    const threading_group group = make_group(pool);
+    _Atomic int64_t count = 0;
+    for (int round = 1; round <= 10; round++) {
+      for (int i = 0; i < 100; i++) add(group, count_target, (void *)&count);
+      OK(threading_group_wait(group, THREADING_FOREVER));
+      EQ(atomic_load(&count), round * 100);
+    }
+    OK(threading_group_destroy(group));
+    finish_pool(pool);
+  }
+}
+
+TEST(groups_of_one_pool_are_separate) {
+  const threading_pool pool = make_pool(2);
+  const threading_group one = make_group(pool), other = make_group(pool);
+  gate gate;
+  make_gate(&gate);
+  _Atomic int64_t count = 0;
+  add(one, stand_in_gate, &gate);
+  WAIT_UNTIL(atomic_load(&gate.inside) == 1);
+  for (int i = 0; i < 100; i++) add(other, count_target, (void *)&count);
+  OK(threading_group_wait(other, THREADING_FOREVER));
+  EQ(atomic_load(&count), 100);
+  IS(threading_group_wait(one, 0), THREADING_TIMEOUT);
+  open_gate(&gate);
+  OK(threading_group_wait(one, THREADING_FOREVER));
+  OK(threading_group_destroy(one));
+  OK(threading_group_destroy(other));
+  finish_pool(pool);
+}
+
+TEST(wait_times_out) {
+  const threading_pool pool = make_pool(1);
+  const threading_group group = make_group(pool);
+  gate gate;
+  make_gate(&gate);
+  add(group, stand_in_gate, &gate);
+  IS(threading_group_wait(group, 0), THREADING_TIMEOUT);
+  const int64_t before = NOW_NS();
+  IS(threading_group_wait(group, THREADING_MILLISECONDS(5)), THREADING_TIMEOUT);
+  CHECK(NOW_NS() - before >= THREADING_MILLISECONDS(5));
+  IS(threading_group_wait(group, -2), THREADING_E_INVALID);
+  open_gate(&gate);
+  OK(threading_group_wait(group, INT64_MAX));
+  OK(threading_group_destroy(group));
+  finish_pool(pool);
+}
+
+static void *wait_for_group(void *arg) {
+  OK(threading_group_wait(*(threading_group *)arg, THREADING_FOREVER));
+  return arg;
+}
+
+TEST(many_wait_for_one_group) {
+  const threading_pool pool = make_pool(2);
+  threading_group group = make_group(pool);
+  gate gate;
+  make_gate(&gate);
+  for (int i = 0; i < 10; i++) add(group, stand_in_gate, &gate);
+  threading_thread threads[16];
+  for (int i = 0; i < 16; i++) threads[i] = spawn_thread(wait_for_group, &group);
+  for (int i = 0; i < 16; i++) wait_blocked(threads[i]);
+  open_gate(&gate);
+  for (int i = 0; i < 16; i++) finish_thread(threads[i]);
+  OK(threading_group_destroy(group));
+  finish_pool(pool);
+}
+
+static threading_group shared;
+
+static void *submit_and_wait(void *arg) {
+  for (int i = 0; i < 200; i++) {
+    OK(threading_group_submit(shared, count_target, arg));
+    if (i % 10 == 0) OK(threading_group_wait(shared, THREADING_FOREVER));
+  }
+  return arg;
+}
+
+TEST(many_submit_and_wait) {
+  const threading_pool pool = make_pool(2);
+  shared = make_group(pool);
+  _Atomic int64_t count = 0;
+  threading_thread threads[8];
+  for (int i = 0; i < 8; i++) threads[i] = spawn_thread(submit_and_wait, (void *)&count);
+  for (int i = 0; i < 8; i++) finish_thread(threads[i]);
+  OK(threading_group_wait(shared, THREADING_FOREVER));
+  EQ(atomic_load(&count), 1600);
+  OK(threading_group_destroy(shared));
+  finish_pool(pool);
+}
+
+// ---- Failing and cancelling ----
+
+TEST(the_first_failure_cancels_the_rest) {
+  const threading_pool pool = make_pool_with_destructor(1, NULL);
+  const threading_group group = make_group(pool);
+  gate gate;
+  make_gate(&gate);
+  _Atomic int64_t count = 0;
+  add(group, stand_in_gate, &gate);
+  add(group, count_target, (void *)&count);
+  add(group, fail_with_7, NULL);
+  for (int i = 0; i < 50; i++) add(group, count_target, (void *)&count);
+  open_gate(&gate);
+  IS(threading_group_wait(group, THREADING_FOREVER), THREADING_FAILED);
+  LAST_FAILURE_IS(7, "seven");
+  EQ(atomic_load(&count), 1);
+  IS(threading_group_submit(group, count_target, (void *)&count), THREADING_CANCELLED);
+  IS(threading_group_wait(group, THREADING_FOREVER), THREADING_FAILED);
+  LAST_FAILURE_IS(7, "seven");
+  EQ(atomic_load(&count), 1);
+  OK(threading_group_destroy(group));
+  finish_pool(pool);
+}
+
+static void *fail_owned(void *arg) {
+  OK(threading_fail(8, "eight"));
+  return arg;
+}
+
+TEST(skipped_arguments_are_destroyed) {
+  const threading_pool pool = make_pool_with_destructor(2, destroy_owned);
+  const threading_group group = make_group(pool);
+  int64_t taken = 0;
+  for (; taken < 100; taken++) {
+    const threading_status status =
+      threading_group_submit(group, taken == 50 ? fail_owned : give_back, owned(taken));
+    if (status == THREADING_CANCELLED) break;
+    OK(status);
+  }
+  IS(threading_group_wait(group, THREADING_FOREVER), THREADING_FAILED);
+  LAST_FAILURE_IS(8, "eight");
+  EQ(count_destroyed(), taken);
+  OK(threading_group_destroy(group));
+  finish_pool(pool);
+  EQ(count_destroyed(), taken);
+}
+
+TEST(one_that_is_left_by_force_has_failed) {
+  for (uint32_t workers = 1; workers <= 3; workers++) {
+    const threading_pool pool = make_pool(workers);
+    const threading_group group = make_group(pool);
+    add(group, leave_by_force, NULL);
+    IS(threading_group_wait(group, THREADING_FOREVER), THREADING_FAILED);
+    LAST_FAILURE_IS(THREADING_CANCELLED, "");
+    OK(threading_group_destroy(group));
+    result_of(submit(pool, give_back, NULL));
+    finish_pool(pool);
+  }
+}
+
+static gate held_gate;
+
+static void *stand_owned(void *arg) {
+  stand_in_gate(&held_gate);
+  return arg;
+}
+
+TEST(cancel_ends_what_has_not_begun) {
+  const threading_pool pool = make_pool_with_destructor(1, destroy_owned);
+  const threading_group group = make_group(pool);
+  make_gate(&held_gate);
+  add(group, stand_owned, owned(0));
+  for (int64_t i = 1; i < 100; i++) add(group, give_back, owned(i));
+  WAIT_UNTIL(atomic_load(&held_gate.inside) == 1);
+  OK(threading_group_cancel(group));
+  IS(threading_group_submit(group, give_back, owned(100)), THREADING_CANCELLED);
+  IS(threading_group_wait(group, 0), THREADING_TIMEOUT);
+  OK(threading_group_cancel(group));
+  open_gate(&held_gate);
+  IS(threading_group_wait(group, THREADING_FOREVER), THREADING_CANCELLED);
+  EQ(count_destroyed(), 100);
+  OK(threading_group_destroy(group));
+  finish_pool(pool);
+  EQ(count_destroyed(), 100);
+}
+
+TEST(what_is_refused) {
+  const threading_pool pool = make_pool(1);
+  const threading_group group = make_group(pool);
+  threading_group other = { 77 };
+  IS(threading_group_create(pool, NULL), THREADING_E_INVALID);
+  IS(threading_group_create((threading_pool){ 0 }, &other), THREADING_E_HANDLE);
+  IS(threading_group_submit(group, NULL, NULL), THREADING_E_INVALID);
+  EQ(other.id, 77);
+  OK(threading_group_wait(group, 0));
+  OK(threading_group_destroy(group));
+  finish_pool(pool);
+}
+
+TEST(destroy_of_a_busy_group) {
+  const threading_pool pool = make_pool(1);
+  threading_group group = make_group(pool);
+  gate gate;
+  make_gate(&gate);
+  add(group, stand_in_gate, &gate);
+  WAIT_UNTIL(atomic_load(&gate.inside) == 1);
+  IS(threading_group_destroy(group), THREADING_E_BUSY);
+  const threading_thread waits = spawn_thread(wait_for_group, &group);
+  wait_blocked(waits);
+  IS(threading_group_destroy(group), THREADING_E_BUSY);
+  open_gate(&gate);
+  finish_thread(waits);
+  OK(threading_group_destroy(group));
+  finish_pool(pool);
+}
+
+// ---- Pools that end ----
+
+TEST(shutdown_cancels_a_group) {
+  const threading_pool pool = make_pool(1);
+  const threading_group group = make_group(pool);
+  gate gate;
+  make_gate(&gate);
+  add(group, stand_in_gate, &gate);
+  WAIT_UNTIL(atomic_load(&gate.inside) == 1);
+  _Atomic int64_t count = 0;
+  for (int i = 0; i < 20; i++) add(group, count_target, (void *)&count);
+  OK(threading_pool_shutdown(pool, 0, 1));
+  open_gate(&gate);
+  IS(threading_group_wait(group, THREADING_FOREVER), THREADING_CANCELLED);
+  EQ(atomic_load(&count), 0);
+  OK(threading_group_destroy(group));
+  finish_pool(pool);
+}
+
+TEST(a_closed_pool_takes_no_more_of_a_group) {
+  const threading_pool pool = make_pool(1);
+  const threading_group group = make_group(pool);
+  _Atomic int64_t count = 0;
+  add(group, count_target, (void *)&count);
+  OK(threading_pool_shutdown(pool, 1, 0));
+  IS(threading_group_submit(group, count_target, (void *)&count), THREADING_CLOSED);
+  OK(threading_group_wait(group, THREADING_FOREVER));
+  EQ(atomic_load(&count), 1);
+  OK(threading_pool_destroy(pool));
+  IS(threading_group_submit(group, count_target, (void *)&count), THREADING_CLOSED);
+  OK(threading_group_destroy(group));
+}
+
+// ---- In workers ----
+
+static threading_pool nested;
+
+static void *count_leaves(void *arg) {
+  const intptr_t depth = (intptr_t)arg;
+  static _Atomic int64_t leaves;
+  if (depth < 0) return (void *)(intptr_t)atomic_exchange(&leaves, 0);
+  if (depth == 0) {
+    atomic_fetch_add(&leaves, 1);
+    return NULL;
+  }
+  const threading_group group = make_group(nested);
+  for (int i = 0; i < 3; i++) add(group, count_leaves, (void *)(depth - 1));
+  OK(threading_group_wait(group, THREADING_FOREVER));
+  OK(threading_group_destroy(group));
+  return NULL;
+}
+
+TEST(groups_nest_in_workers) {
+  for (uint32_t workers = 1; workers <= 4; workers++) {
+    nested = make_pool(workers);
+    count_leaves((void *)6);
+    EQ((intptr_t)count_leaves((void *)-1), 729);
+    result_of(submit(nested, count_leaves, (void *)6));
+    EQ((intptr_t)count_leaves((void *)-1), 729);
+    finish_pool(nested);
+  }
+}
+
+static void *wait_for_own_group(void *arg) {
+  const threading_group group = *(threading_group *)arg;
+  IS(threading_group_wait(group, THREADING_FOREVER), THREADING_E_DEADLOCK);
+  IS(threading_group_wait(group, THREADING_MILLISECONDS(1)), THREADING_E_DEADLOCK);
+  IS(threading_group_destroy(group), THREADING_E_BUSY);
+  return arg;
+}
+
+TEST(a_task_cannot_wait_for_its_own_group) {
+  const threading_pool pool = make_pool(2);
+  threading_group group = make_group(pool);
+  for (int i = 0; i < 5; i++) add(group, wait_for_own_group, &group);
+  OK(threading_group_wait(group, THREADING_FOREVER));
+  OK(threading_group_destroy(group));
+  finish_pool(pool);
+}
+
+static void *add_to_own_group(void *arg) {
+  const intptr_t left = (intptr_t)arg;
+  if (left > 0) {
+    add(shared, add_to_own_group, (void *)(left - 1));
+    add(shared, add_to_own_group, (void *)(left - 1));
+  } else {
+    atomic_fetch_add(&held_gate.inside, 1);
+  }
+  return NULL;
+}
+
+TEST(a_task_adds_to_its_own_group) {
+  const threading_pool pool = make_pool(2);
+  shared = make_group(pool);
+  add(shared, add_to_own_group, (void *)10);
+  OK(threading_group_wait(shared, THREADING_FOREVER));
+  EQ(atomic_load(&held_gate.inside), 1024);
+  OK(threading_group_destroy(shared));
+  finish_pool(pool);
+}
+
+static threading_lock guard;
+
+static void *group_under_lock(void *arg) {
+  OK(threading_lock_acquire(guard, THREADING_FOREVER));
+  const threading_group group = make_group(nested);
+  for (int i = 0; i < 5; i++) add(group, give_back, arg);
+  OK(threading_group_wait(group, THREADING_FOREVER));
+  OK(threading_group_destroy(group));
+  OK(threading_lock_release(guard));
+  return arg;
+}
+
+TEST(who_waits_for_a_group_under_a_lock_runs_nothing_that_wants_the_lock) {
+  OK(threading_lock_create(&guard));
+  for (uint32_t workers = 1; workers <= 4; workers++) {
+    nested = make_pool(workers);
+    const threading_group group = make_group(nested);
+    for (int i = 0; i < 100; i++) add(group, group_under_lock, NULL);
+    OK(threading_group_wait(group, THREADING_FOREVER));
+    OK(threading_group_destroy(group));
+    finish_pool(nested);
+  }
+  OK(threading_lock_destroy(guard));
+}

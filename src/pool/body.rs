@@ -1,0 +1,308 @@
+//! What a pool consists of; it stands beside the slot and lives until the last who uses it lets go.
+
+use super::deque::Deque;
+use super::entry::Entry;
+use super::idle::{Call, Counts, Idle, SPARES, TAKEN, THREADS};
+use super::injector::Injector;
+use super::parallel::Fork;
+use super::ring::Ring;
+use crate::atomic::{AtomicI64, AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
+use crate::error::{Error, Result};
+use crate::frame::{Ask, Callback};
+use crate::park::fence;
+use crate::thread::text::Text;
+use core::alloc::Layout;
+use core::ffi::c_void;
+use core::ptr::null_mut;
+
+/// The most workers of a pool.
+pub(super) const MOST_WORKERS: u32 = 3072;
+const SEATS: usize = MOST_WORKERS as usize + SPARES as usize;
+const _: () = assert!(SEATS < super::idle::MOST as usize);
+
+/// What only one thread at a time uses, whoever has the seat; except that others steal from the queues.
+#[repr(align(128))]
+pub(super) struct Seat {
+    pub(super) index: u32,
+    pub(super) ring: Ring,
+    pub(super) forks: Deque<Fork>,
+    /// Tasks that ended here, and the nanoseconds of work before `since`.
+    pub(super) done: AtomicU64,
+    pub(super) worked: AtomicI64,
+    /// When the work that goes on began; 0 when none does.
+    pub(super) since: AtomicI64,
+}
+
+/// What a pool is made with.
+pub(super) struct Plan {
+    pub(super) prefix: Text,
+    pub(super) initializer: Option<Ask>,
+    pub(super) initializer_arg: *mut c_void,
+    pub(super) finalizer: Option<Callback>,
+    pub(super) arg_destructor: Option<Callback>,
+    pub(super) stack_size: usize,
+    pub(super) priority: i32,
+    pub(super) daemon: bool,
+    /// The most queued tasks; `u64::MAX` for no bound.
+    pub(super) bound: u64,
+    pub(super) when_full: WhenFull,
+    pub(super) min_workers: u32,
+    pub(super) idle_timeout: i64,
+}
+
+/// What becomes of a task that a full pool is given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WhenFull {
+    Block,
+    Reject,
+    CallerRuns,
+}
+
+/// How the pool is; only goes up.
+pub(super) const OPEN: u32 = 0;
+/// No more tasks; those that are queued are run.
+pub(super) const SHUT: u32 = 1;
+/// No more tasks; those that are queued are cancelled.
+pub(super) const EMPTYING: u32 = 2;
+/// The initializer has failed: what is queued is broken.
+pub(super) const BROKEN: u32 = 3;
+
+pub(super) struct Body {
+    /// The pool's number.
+    pub(super) id: u64,
+    /// The process that it works in, counted in forks.
+    pub(super) epoch: u32,
+    pub(super) plan: Plan,
+    /// When the body was made, by both clocks.
+    pub(super) born: (i64, i64),
+    pub(super) idle: Idle,
+    pub(super) injector: Injector,
+    pub(super) state: AtomicU32,
+    /// Who uses the body beyond a moment: the slot, threads, guests, waits, groups.
+    users: AtomicU64,
+    /// Threads that have not wholly ended.
+    pub(super) alive: AtomicU64,
+    /// 1: the handle was given up, and threads of the pool are still there.
+    pub(super) orphan: AtomicU32,
+    /// How often a seat's queue was given back to all.
+    pub(super) returned: AtomicU64,
+    /// Names given to threads so far.
+    pub(super) named: AtomicU32,
+    /// One who waits for room in the queue sleeps on this.
+    pub(super) room: AtomicU64,
+    pub(super) room_waiters: AtomicU64,
+    /// Bit i: seat i is in use.
+    used: [AtomicU64; SEATS.div_ceil(64)],
+    seats: Box<[AtomicPtr<Seat>]>,
+    /// Seats from here on have never been used.
+    fresh: AtomicU32,
+}
+
+/// Puts a value where it can stay.
+pub(super) fn try_box<T>(value: T) -> Result<*mut T> {
+    let _errno = crate::sys::Errno::keep();
+    // SAFETY: no `T` that comes here is of size zero.
+    let place = unsafe { std::alloc::alloc(Layout::new::<T>()) }.cast::<T>();
+    if place.is_null() {
+        return Err(Error::NoMemory);
+    }
+    // SAFETY: new memory of the right layout, as `Box` has it.
+    unsafe { place.write(value) };
+    Ok(place)
+}
+
+impl Body {
+    /// A body with one user, the caller.
+    pub(super) fn new(id: u64, epoch: u32, workers: u32, plan: Plan, state: u32) -> Result<*mut Body> {
+        let mut seats = Vec::new();
+        seats.try_reserve_exact(SEATS).map_err(|_| Error::NoMemory)?;
+        seats.resize_with(SEATS, || AtomicPtr::new(null_mut()));
+        try_box(Body {
+            id,
+            epoch,
+            plan,
+            born: (crate::time::now(), crate::time::ticks()),
+            idle: Idle::new(workers),
+            injector: Injector::new(),
+            state: AtomicU32::new(state),
+            users: AtomicU64::new(1),
+            alive: AtomicU64::new(0),
+            orphan: AtomicU32::new(0),
+            returned: AtomicU64::new(0),
+            named: AtomicU32::new(0),
+            room: AtomicU64::new(0),
+            room_waiters: AtomicU64::new(0),
+            used: [const { AtomicU64::new(0) }; SEATS.div_ceil(64)],
+            seats: seats.into_boxed_slice(),
+            fresh: AtomicU32::new(0),
+        })
+    }
+
+    /// One user more; the caller knows that there is one.
+    pub(super) fn hold(&self) -> *const Body {
+        self.users.fetch_add(1, Relaxed);
+        self
+    }
+
+    /// # Safety
+    /// - the caller is one of the users, and uses the body no more.
+    pub(super) unsafe fn let_go(body: *const Body) {
+        // SAFETY: a user keeps the body alive.
+        if unsafe { &*body }.users.fetch_sub(1, AcqRel) == 1 {
+            // SAFETY: the last user has gone; `new` made it as a `Box` would.
+            drop(unsafe { Box::from_raw(body.cast_mut()) });
+        }
+    }
+
+    /// A seat for one who may not use more than there are; with it one count of `TAKEN`.
+    pub(super) fn take_seat(&self) -> Option<&Seat> {
+        let seats = self.idle.seats();
+        self.idle.shift_if(TAKEN, 0, |now| now.of(TAKEN) < seats).ok()?;
+        let seat = self.free_seat();
+        if seat.is_none() {
+            self.idle.shift(0, TAKEN);
+        }
+        seat
+    }
+
+    /// A seat beyond those that there are, for a guest that cannot wait for one.
+    pub(super) fn take_extra_seat(&self) -> Option<&Seat> {
+        self.idle.shift(TAKEN, 0);
+        let seat = self.free_seat();
+        if seat.is_none() {
+            self.idle.shift(0, TAKEN);
+        }
+        seat
+    }
+
+    fn free_seat(&self) -> Option<&Seat> {
+        for (at, word) in self.used.iter().enumerate() {
+            let mut bits = word.load(Relaxed);
+            while bits != u64::MAX {
+                let free = bits.trailing_ones();
+                match word.compare_exchange(bits, bits | 1 << free, AcqRel, Relaxed) {
+                    Ok(_) => return self.seat_at(at * 64 + free as usize),
+                    Err(now) => bits = now,
+                }
+            }
+        }
+        None
+    }
+
+    /// The seat `index`, made when it is first used; its bit is the caller's.
+    fn seat_at(&self, index: usize) -> Option<&Seat> {
+        let give_up = || {
+            self.used[index / 64].fetch_and(!(1 << (index % 64)), Release);
+            None
+        };
+        let Some(place) = self.seats.get(index) else { return give_up() };
+        if place.load(Acquire).is_null() {
+            let seat = Seat {
+                index: index as u32,
+                ring: Ring::new(),
+                forks: Deque::new(),
+                done: AtomicU64::new(0),
+                worked: AtomicI64::new(0),
+                since: AtomicI64::new(0),
+            };
+            let Ok(seat) = try_box(seat) else { return give_up() };
+            place.store(seat, Release);
+            self.fresh.fetch_max(index as u32 + 1, SeqCst);
+        }
+        self.seat(index as u32)
+    }
+
+    /// The seat `index`, if it has been used.
+    pub(super) fn seat(&self, index: u32) -> Option<&Seat> {
+        // SAFETY: `seat_at` stores what lives as long as the body.
+        unsafe { self.seats.get(index as usize)?.load(Acquire).as_ref() }
+    }
+
+    /// Gives a seat back, whose queues are empty; its count of `TAKEN` is for the caller to take away.
+    pub(super) fn free(&self, seat: &Seat) {
+        self.used[seat.index as usize / 64].fetch_and(!(1 << (seat.index % 64)), Release);
+    }
+
+    /// All seats that have been used, beginning somewhere.
+    pub(super) fn others(&self, from: u32) -> impl Iterator<Item = &Seat> {
+        let count = self.fresh.load(SeqCst);
+        (0..count).filter_map(move |step| self.seat((from + step) % count.max(1)))
+    }
+
+    /// Whether anything is queued; forks count only for one who may take part in loops.
+    pub(super) fn has_work(&self) -> bool {
+        let forks = super::parallel::is_open();
+        self.injector.length() > 0
+            || self.others(0).any(|seat| seat.ring.length() > 0 || forks && !seat.forks.is_empty())
+    }
+
+    /// Whether nothing is queued and nobody works. A task that left the queue between the first look at the counts and
+    /// the look at the queue is being done, so the counts differ, or has been done by the second look, or was put back.
+    pub(super) fn is_quiet(&self) -> bool {
+        let returned = self.returned.load(SeqCst);
+        let counts = self.idle.counts();
+        counts.busy() == 0
+            && self.injector.length() == 0
+            && self.idle.counts() == counts
+            && self.returned.load(SeqCst) == returned
+    }
+
+    /// Tasks that nobody has begun.
+    pub(super) fn queued(&self) -> u64 {
+        self.injector.length() + self.others(0).map(|seat| seat.ring.length() as u64).sum::<u64>()
+    }
+
+    /// Sees to it that somebody looks for what the caller has just queued; says whether a thread must be started.
+    #[inline(always)]
+    pub(super) fn notify(&self) -> bool {
+        fence::light();
+        // Unless somebody has taken it by now, who needs no help.
+        !self.idle.is_awake() && self.has_work() && self.idle.call() == Call::Start
+    }
+
+    /// Takes a task from outside, and up to `more` others into `ring`.
+    pub(super) fn take(&self, ring: Option<&Ring>, more: u64) -> Option<Entry> {
+        let entry = self.injector.take(ring, more);
+        if entry.is_some() && self.room_waiters.load(SeqCst) > 0 {
+            self.room.fetch_add(1, SeqCst);
+            crate::park::wake(&self.room, 1);
+        }
+        entry
+    }
+
+    /// Takes any queued task, also out of others' rings: for those who empty the pool.
+    pub(super) fn take_any(&self) -> Option<Entry> {
+        self.take(None, 0).or_else(|| self.others(0).find_map(|seat| seat.ring.pop()))
+    }
+
+    /// Whether more threads work than there are seats: one is to stop.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.idle.counts().of(TAKEN) > self.idle.seats()
+    }
+
+    /// Whether a thread that has nothing to do may end.
+    pub(super) fn may_end(&self, counts: Counts) -> bool {
+        let threads = counts.of(THREADS);
+        threads > self.idle.seats() || threads > self.plan.min_workers
+    }
+
+    /// Those who wait for room look again: the pool takes no more tasks.
+    pub(super) fn tell_room(&self) {
+        if self.room_waiters.load(SeqCst) > 0 {
+            self.room.fetch_add(1, SeqCst);
+            crate::park::wake(&self.room, u32::MAX);
+        }
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        for place in &mut self.seats {
+            let seat = core::mem::replace(place.get_mut(), null_mut());
+            if !seat.is_null() {
+                // SAFETY: `seat_at` made it as a `Box` would, and nobody uses the body any more.
+                drop(unsafe { Box::from_raw(seat) });
+            }
+        }
+    }
+}

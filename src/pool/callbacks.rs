@@ -1,0 +1,159 @@
+//! What is called when a future is done: once, in the order of adding, outside all locks.
+
+use super::future::{self, Future};
+use crate::atomic::Ordering::*;
+use crate::error::{Error, Result};
+use crate::frame::{self, Callback, Left, NOTHING};
+use crate::park::Me;
+use crate::slot::{Live, Slot};
+use core::alloc::Layout;
+use core::ffi::c_void;
+use core::ptr::null_mut;
+use std::alloc::{alloc, dealloc};
+
+/// What is called with the future's number and the user's pointer.
+pub(crate) type DoneCallback = unsafe extern "C-unwind" fn(u64, *mut c_void);
+
+/// One callback in a future's list.
+pub(crate) struct Node {
+    callback: DoneCallback,
+    arg: *mut c_void,
+    destructor: Option<Callback>,
+    next: *mut Node,
+}
+
+/// Lets `callback` be called when the future is done: here and now if it is. On failure the argument stays the
+/// caller's.
+pub(crate) fn add(
+    me: Me,
+    future: Live<Future>,
+    callback: DoneCallback,
+    arg: *mut c_void,
+    destructor: Option<Callback>,
+) -> Result {
+    future.seen()?;
+    // SAFETY: a `Node` is not of size zero.
+    let place: *mut Node = unsafe { alloc(Layout::new::<Node>()) }.cast();
+    if place.is_null() {
+        return Err(Error::NoMemory);
+    }
+    // SAFETY: new memory of the right layout.
+    unsafe { place.write(Node { callback, arg, destructor, next: null_mut() }) };
+    match future.begin_listing(me) {
+        Ok(true) => {
+            let first = &future.slot.body.callbacks;
+            // SAFETY: `place` was written above; the list is this thread's until `end_listing`.
+            unsafe { (*place).next = first.load(Relaxed) };
+            first.store(place, Relaxed);
+            future.end_listing();
+            Ok(())
+        }
+        Ok(false) => {
+            call(place, future.id, None, 0);
+            Ok(())
+        }
+        Err(error) => {
+            // SAFETY: allocated above with this layout, and nobody has seen it.
+            unsafe { dealloc(place.cast(), Layout::new::<Node>()) };
+            Err(error)
+        }
+    }
+}
+
+/// A callback that is being called, and the rest that waits for it.
+struct Run {
+    node: Node,
+    number: u64,
+    /// The future, unless the callback came too late to stand in its list.
+    slot: Option<&'static Slot<Future>>,
+    index: u32,
+    rest: *mut Node,
+    /// Whether its handle was given up, so that `number` is good during the call only.
+    hidden: bool,
+}
+
+unsafe extern "C-unwind" fn call_done(run: *mut c_void) {
+    // SAFETY: `call` passes a `Run` that lives during the call.
+    let run = unsafe { &*run.cast::<Run>() };
+    // SAFETY: its giver promised that it may be called with `arg`, once.
+    unsafe { (run.node.callback)(run.number, run.node.arg) };
+}
+
+unsafe extern "C-unwind" fn was_left(run: *mut c_void) {
+    // SAFETY: as above; the `Run` outlives the passing.
+    let run = unsafe { &*run.cast::<Run>() };
+    called(run);
+    if let Some(slot) = run.slot {
+        call_all(run.rest, slot, run.index);
+    }
+}
+
+/// Reads a node and frees it.
+fn open(place: *mut Node) -> Node {
+    // SAFETY: the caller hands over a node that `add` wrote and nobody else has.
+    let node = unsafe { place.read() };
+    // SAFETY: as above; its contents have been read.
+    unsafe { dealloc(place.cast(), Layout::new::<Node>()) };
+    node
+}
+
+/// Calls one callback, and says which is next; runs user code, so there is nothing to drop here.
+fn call(place: *mut Node, number: u64, slot: Option<&'static Slot<Future>>, index: u32) -> *mut Node {
+    let node = open(place);
+    let rest = node.next;
+    let (number, hidden) = slot.map_or((number, false), |slot| future::show(slot, index));
+    let run = Run { node, number, slot, index, rest, hidden };
+    let context: *mut c_void = (&raw const run).cast_mut().cast();
+    // SAFETY: `call_done` takes the `Run`, which lives on this stack during the call and its passing.
+    unsafe { frame::call(call_done, context, Left { call: Some(was_left), context }) };
+    called(&run);
+    rest
+}
+
+/// A callback has been called, or was left by force.
+fn called(run: &Run) {
+    if let Some(destructor) = run.node.destructor {
+        // SAFETY: its giver promised that it may be called with `arg`, once.
+        unsafe { frame::call(destructor, run.node.arg, NOTHING) };
+    }
+    if let Some(slot) = run.slot.filter(|_| run.hidden) {
+        future::hide(slot);
+    }
+}
+
+/// Calls all callbacks from `first` on, and then lets the future go.
+fn call_all(mut first: *mut Node, slot: &'static Slot<Future>, index: u32) {
+    while !first.is_null() {
+        first = call(first, 0, Some(slot), index);
+    }
+    future::let_go(slot, index, future::BUSY);
+}
+
+/// Takes the list of a done future and turns it round: the first added comes first.
+fn take(slot: &Slot<Future>) -> *mut Node {
+    let (mut rest, mut turned) = (slot.body.callbacks.swap(null_mut(), Acquire), null_mut());
+    while !rest.is_null() {
+        // SAFETY: nodes of `add`; the future is done or closed, so the list is the caller's alone.
+        let next = unsafe { core::mem::replace(&mut (*rest).next, turned) };
+        (turned, rest) = (rest, next);
+    }
+    turned
+}
+
+/// Calls all callbacks of a future that is done and `BUSY`, and then lets it go.
+pub(super) fn run(slot: &'static Slot<Future>, index: u32) {
+    call_all(take(slot), slot, index);
+}
+
+/// The future ends without ever being done: its callbacks are not called, but their arguments destroyed.
+pub(super) fn drop_all(slot: &Slot<Future>) {
+    let mut first = take(slot);
+    while !first.is_null() {
+        let node = open(first);
+        if let Some(destructor) = node.destructor {
+            // SAFETY: its giver promised that it may be called with `arg`, once.
+            unsafe { frame::call(destructor, node.arg, NOTHING) };
+        }
+        first = node.next;
+    }
+}

@@ -1,0 +1,94 @@
+//! A seat's forks: the parts of parallel work that its thread has split off and not begun.
+//!
+//! The thread itself puts and takes at the bottom, last in, first out; others steal at the top, where the largest
+//! parts are. After Chase and Lev, with places that are never moved: when they are all taken, the thread does the
+//! work itself instead of splitting it off.
+//!
+//! Taking the last fork is a race between two who each write one counter and read the other's. The thread itself
+//! takes at every step of a recursion, others steal seldom: so the full barrier between write and read is
+//! theirs, and its own is the light half of fence.rs.
+
+use crate::atomic::{AtomicI64, AtomicPtr, Ordering::*, Seed, seeded};
+use crate::park::fence;
+use core::ptr::null_mut;
+
+#[cfg(not(loom))]
+const ROOM: usize = 512;
+#[cfg(loom)]
+const ROOM: usize = 2;
+
+/// The deque.
+pub(super) struct Deque<T> {
+    top: AtomicI64,
+    bottom: AtomicI64,
+    places: [AtomicPtr<T>; ROOM],
+}
+
+impl<T> Deque<T> {
+    pub(super) fn new() -> Self {
+        Deque {
+            top: AtomicI64::new(0),
+            bottom: AtomicI64::new(0),
+            places: core::array::from_fn(|_| AtomicPtr::new(null_mut())),
+        }
+    }
+
+    fn place(&self, at: i64) -> &AtomicPtr<T> {
+        &self.places[at as usize % ROOM]
+    }
+
+    /// Where the next fork goes: forks from here on are split off later than now.
+    pub(super) fn bottom(&self) -> i64 {
+        self.bottom.load(Relaxed)
+    }
+
+    /// Whether there is something to steal, at some moment.
+    #[inline(always)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.top.load(SeqCst) >= self.bottom.load(SeqCst)
+    }
+
+    /// Puts a fork, if there is room; only the own thread does that.
+    #[inline(always)]
+    pub(super) fn push(&self, fork: *mut T) -> bool {
+        let bottom = self.bottom.load(Relaxed);
+        if bottom - self.top.load(Acquire) >= ROOM as i64 {
+            return false;
+        }
+        self.place(bottom).store(fork, Relaxed);
+        self.bottom.store(bottom + 1, Release);
+        true
+    }
+
+    /// Takes back the fork that was put last, if nobody has stolen it; only the own thread does that.
+    #[inline(always)]
+    pub(super) fn pop(&self) -> bool {
+        let bottom = self.bottom.load(Relaxed) - 1;
+        self.bottom.store(bottom, Relaxed);
+        if !seeded(Seed::Deque) {
+            fence::light();
+        }
+        let top = self.top.load(Relaxed);
+        if top < bottom {
+            return true;
+        }
+        // The last one, or none: whoever moves the top has it.
+        let mine = top == bottom && self.top.compare_exchange(top, top + 1, SeqCst, Relaxed).is_ok();
+        self.bottom.store(bottom + 1, Relaxed);
+        mine
+    }
+
+    /// Steals the fork that was put first, unless it was put before `from`.
+    pub(super) fn steal(&self, from: i64) -> Option<*mut T> {
+        let top = self.top.load(Acquire);
+        if top < from || top >= self.bottom.load(Acquire) {
+            return None;
+        }
+        fence::heavy();
+        if top >= self.bottom.load(Acquire) {
+            return None;
+        }
+        let fork = self.place(top).load(Relaxed);
+        self.top.compare_exchange(top, top + 1, SeqCst, Relaxed).ok().map(|_| fork)
+    }
+}

@@ -1,0 +1,378 @@
+//! Groups: tasks that belong together, and end together; the first failure cancels those that have not begun.
+//!
+//! The tasks stand in a queue of the group's own. For each of them a ticket goes through the pool; whoever gets one
+//! takes the group's next task. So a worker that waits for the group can take tasks itself, and leaves tickets
+//! behind that lead to nothing.
+
+use super::body::{Body, try_box};
+use super::run::{self, What};
+use super::worker::{self, Worker};
+use crate::atomic::{AtomicPtr, AtomicU64, Ordering::*};
+use crate::error::{Error, Result};
+use crate::frame::Target;
+use crate::park::{self, Me, Wait, Woken, inside};
+use crate::slot::{Live, Object, Table, find, kind};
+use crate::sync::Guarded;
+use crate::thread::current;
+use crate::thread::failure::{self, Failure};
+use crate::thread::text::Text;
+use crate::time::Timeout;
+use core::ffi::c_void;
+use std::collections::VecDeque;
+
+/// The slot; everything stands beside it.
+pub(crate) struct Handle {
+    group: AtomicPtr<Group>,
+}
+
+impl Object for Handle {
+    const KIND: u8 = kind::GROUP;
+    fn table() -> &'static Table<Handle> {
+        static TABLE: Table<Handle> = Table::new();
+        &TABLE
+    }
+}
+
+/// What is behind the group's guard.
+struct Inner {
+    tasks: VecDeque<(u64, Target, *mut c_void)>,
+    turn: u64,
+    /// Why the rest is cancelled.
+    end: End,
+    code: i32,
+    message: Text,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    None,
+    Cancelled,
+    Failed,
+    Broken,
+}
+
+/// A group; it lives as long as its handle and its tickets.
+pub(crate) struct Group {
+    id: u64,
+    body: *const Body,
+    inner: Guarded<Inner>,
+    users: AtomicU64,
+    /// Tasks that have not ended; who waits for the group sleeps on it.
+    open: AtomicU64,
+    waiters: AtomicU64,
+}
+
+/// Makes a group in `pool`.
+pub(crate) fn create(me: Me, pool: u64) -> Result<u64> {
+    let body = super::hold(me, pool)?;
+    let inner = Inner { tasks: VecDeque::new(), turn: 0, end: End::None, code: 0, message: Text::EMPTY };
+    let group = Group {
+        id: 0,
+        body,
+        inner: Guarded::new(inner),
+        users: AtomicU64::new(1),
+        open: AtomicU64::new(0),
+        waiters: AtomicU64::new(0),
+    };
+    let made = try_box(group).and_then(|group| {
+        let made = Handle::table().create(None, 0, |handle| handle.group.store(group, Relaxed));
+        if made.is_err() {
+            // SAFETY: made just now, as a `Box` would, and nobody has seen it.
+            drop(unsafe { Box::from_raw(group) });
+        }
+        made.map(|handle| (handle, group))
+    });
+    match made {
+        Ok((handle, group)) => {
+            // SAFETY: nobody was told of the group yet.
+            unsafe { (*group).id = handle.id };
+            Ok(handle.id)
+        }
+        Err(error) => {
+            // SAFETY: held above, for the group that there is not.
+            unsafe { Body::let_go(body) };
+            Err(error)
+        }
+    }
+}
+
+/// The group that `id` names, with one user more: the caller.
+fn hold(me: Me, id: u64) -> Result<&'static Group> {
+    let handle = find::<Handle>(id)?;
+    me.enter(id);
+    let held = handle.bits().map(|_| {
+        // SAFETY: the handle lives, so its group does, and nobody frees it while this thread is inside.
+        let group = unsafe { &*handle.slot.body.group.load(Acquire) };
+        group.users.fetch_add(1, Relaxed);
+        group
+    });
+    me.leave();
+    held
+}
+
+impl Group {
+    /// The caller uses the group no more.
+    fn let_go(&self) {
+        if self.users.fetch_sub(1, AcqRel) == 1 {
+            let body = self.body;
+            // SAFETY: the last user has gone; `create` made it as a `Box` would.
+            drop(unsafe { Box::from_raw((self as *const Group).cast_mut()) });
+            // SAFETY: the group was a user of the body.
+            unsafe { Body::let_go(body) };
+        }
+    }
+
+    fn body(&self) -> &Body {
+        // SAFETY: the group is a user of the body.
+        unsafe { &*self.body }
+    }
+
+    /// Some task has ended.
+    fn ended(&self) {
+        if self.open.fetch_sub(1, SeqCst) == 1 && self.waiters.load(SeqCst) > 0 {
+            park::wake(&self.open, u32::MAX);
+        }
+    }
+
+    /// The task that comes next; with it whether it is to run.
+    fn next(&self) -> Option<(Target, *mut c_void, bool)> {
+        let mut inner = self.inner.lock();
+        let (_, target, arg) = inner.tasks.pop_front()?;
+        Some((target, arg, inner.end == End::None))
+    }
+
+    /// Runs the group's next task, or ends it if the group is cancelled; false when there is none.
+    fn step(&self, worker: &Worker) -> bool {
+        let Some((target, arg, runs)) = self.next() else { return false };
+        if runs {
+            // Given back in `part_ended`, also when the task is left by force.
+            self.users.fetch_add(1, Relaxed);
+            let owner = (self as *const Group).cast();
+            run::run(worker, What::Part { target, owner, ended: part_ended }, arg);
+        } else {
+            run::destroy_argument(self.body(), arg);
+            self.ended();
+        }
+        true
+    }
+
+    /// Ends with the first reason there is; tasks that have not begun will not.
+    fn end_with(&self, end: End, code: i32, message: Text) {
+        let mut inner = self.inner.lock();
+        if inner.end == End::None {
+            (inner.end, inner.code, inner.message) = (end, code, message);
+        }
+    }
+}
+
+fn part_ended(_: &Worker, owner: *const c_void, _: *mut c_void, failure: &mut Failure) {
+    // SAFETY: `step` passed a group that it is a user of on behalf of this task.
+    let group = unsafe { &*owner.cast::<Group>() };
+    if failure.failed {
+        group.end_with(End::Failed, failure.code, core::mem::replace(&mut failure.message, Text::EMPTY));
+    }
+    group.ended();
+    group.let_go();
+}
+
+/// Queues a task of the group; on failure the argument stays the caller's.
+pub(crate) fn submit(me: Me, id: u64, target: Target, arg: *mut c_void) -> Result {
+    let group = hold(me, id)?;
+    let submitted = group.submit(me, target, arg);
+    group.let_go();
+    submitted
+}
+
+impl Group {
+    fn submit(&self, me: Me, target: Target, arg: *mut c_void) -> Result {
+        let turn = {
+            let mut inner = self.inner.lock();
+            match inner.end {
+                End::None => {}
+                End::Broken => return Err(Error::Broken),
+                _ => return Err(Error::Cancelled),
+            }
+            let _errno = crate::sys::Errno::keep();
+            inner.tasks.try_reserve(1).map_err(|_| Error::NoMemory)?;
+            inner.turn += 1;
+            let turn = inner.turn;
+            self.open.fetch_add(1, SeqCst);
+            inner.tasks.push_back((turn, target, arg));
+            turn
+        };
+        // The ticket's own part.
+        self.users.fetch_add(1, Relaxed);
+        let queued = super::put(me, self.body, worker::group_entry(self), 0);
+        if let Err(error) = queued {
+            self.users.fetch_sub(1, Relaxed);
+            if error == Error::CallerRuns {
+                return super::run_here(me, self.body().id, |worker| {
+                    self.step(worker);
+                });
+            }
+            let mut inner = self.inner.lock();
+            // Unless somebody has taken it already, who waits for the group.
+            if let Some(at) = inner.tasks.iter().rposition(|task| task.0 == turn) {
+                inner.tasks.remove(at);
+                drop(inner);
+                self.ended();
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A ticket has come through the pool.
+pub(super) fn run_ticket(worker: &Worker, group: *const Group) {
+    // SAFETY: the ticket is a user of the group; its part is given back before the task can be left by force.
+    let group = unsafe { &*group };
+    let Some((target, arg, runs)) = group.next() else { return group.let_go() };
+    if runs {
+        run::run(
+            worker,
+            What::Part { target, owner: (group as *const Group).cast(), ended: part_ended },
+            arg,
+        );
+    } else {
+        run::destroy_argument(group.body(), arg);
+        group.ended();
+        group.let_go();
+    }
+}
+
+/// A ticket that will not come through: the pool is emptied or broken, and so is the group.
+pub(super) fn drop_ticket(body: &Body, group: *const Group) {
+    // SAFETY: as above.
+    let group = unsafe { &*group };
+    let broken = body.state.load(SeqCst) == super::body::BROKEN;
+    group.end_with(if broken { End::Broken } else { End::Cancelled }, 0, Text::EMPTY);
+    if let Some((_, arg, _)) = group.next() {
+        run::destroy_argument(body, arg);
+        group.ended();
+    }
+    group.let_go();
+}
+
+/// Waits until all tasks of the group have ended, and tells how.
+pub(crate) fn wait(me: Me, id: u64, timeout: Timeout) -> Result {
+    let group = hold(me, id)?;
+    let waited = group.wait(me, timeout);
+    group.let_go();
+    waited
+}
+
+impl Group {
+    fn wait(&self, me: Me, timeout: Timeout) -> Result {
+        let worker = worker::of(me);
+        if worker.is_some_and(|worker| self.contains_task_of(worker)) {
+            return Err(Error::WaitsForSelf);
+        }
+        if let Some(worker) = worker.filter(|worker| core::ptr::eq(worker.body, self.body)) {
+            while !timeout.is_zero() && worker.has_stack() && self.step(worker) {}
+        }
+        if self.open.load(SeqCst) > 0 {
+            if timeout.is_zero() {
+                return Err(Error::Timeout);
+            }
+            if let Some(worker) = worker {
+                super::wait::block(worker);
+            }
+            self.waiters.fetch_add(1, SeqCst);
+            let done = self.sleep(me, timeout);
+            self.waiters.fetch_sub(1, SeqCst);
+            if let Some(worker) = worker {
+                super::wait::unblock(worker);
+            }
+            done?;
+        }
+        self.outcome(me)
+    }
+
+    fn sleep(&self, me: Me, timeout: Timeout) -> Result {
+        if self.body().epoch != super::epoch() {
+            return Err(Error::Forked);
+        }
+        let wait = Wait::begin(me, self.id, timeout);
+        let mut woken = Woken::LookAgain;
+        loop {
+            let open = self.open.load(SeqCst);
+            if open == 0 {
+                return Ok(());
+            }
+            if woken == Woken::TimedOut {
+                return Err(Error::Timeout);
+            }
+            woken = wait.sleep(&self.open, open as u32);
+        }
+    }
+
+    /// Whether the thread runs a task of this very group, whose end it would wait for.
+    fn contains_task_of(&self, worker: &Worker) -> bool {
+        let mut at: *const Worker = worker;
+        // SAFETY: workers and what they run stand on the thread's own stack.
+        while let Some(worker) = unsafe { at.as_ref() } {
+            let mut running = worker.running.get();
+            // SAFETY: as above.
+            while let Some(task) = unsafe { running.as_ref() } {
+                if matches!(task.what, What::Part { owner, .. } if core::ptr::eq(owner, (self as *const Group).cast()))
+                {
+                    return true;
+                }
+                running = task.outer;
+            }
+            at = worker.outer;
+        }
+        false
+    }
+
+    fn outcome(&self, me: Me) -> Result {
+        let (end, code, message) = {
+            let inner = self.inner.lock();
+            (inner.end, inner.code, Text::copy(inner.message.as_str()))
+        };
+        match end {
+            End::None => Ok(()),
+            End::Cancelled => Err(Error::Cancelled),
+            End::Broken => Err(Error::Broken),
+            End::Failed => {
+                if let Ok(control) = current::own(me) {
+                    let message = message.unwrap_or(Text::EMPTY);
+                    failure::remember(control, Failure { failed: true, code, message });
+                }
+                Err(Error::Failed)
+            }
+        }
+    }
+}
+
+/// What has not begun will not.
+pub(crate) fn cancel(me: Me, id: u64) -> Result {
+    let group = hold(me, id)?;
+    group.end_with(End::Cancelled, 0, Text::EMPTY);
+    while let Some((_, arg, _)) = group.next() {
+        run::destroy_argument(group.body(), arg);
+        group.ended();
+    }
+    group.let_go();
+    Ok(())
+}
+
+/// Ends a group that has no task left and that nobody waits for.
+pub(crate) fn destroy(me: Me, id: u64) -> Result {
+    let handle: Live<Handle> = find::<Handle>(id)?;
+    let group = hold(me, id)?;
+    let lost = group.body().epoch != super::epoch();
+    let busy = !lost && (group.open.load(SeqCst) > 0 || group.waiters.load(SeqCst) > 0);
+    let closed = !busy && Handle::table().close(handle, 0);
+    if closed && inside::wait_until_left(id) {
+        group.let_go();
+        let _ = Handle::table().recycle(handle, None);
+    }
+    group.let_go();
+    match (busy, closed) {
+        (true, _) => Err(Error::Busy),
+        (_, false) => Err(Error::StaleHandle),
+        _ => Ok(()),
+    }
+}

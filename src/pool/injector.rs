@@ -1,0 +1,279 @@
+//! What is queued for a pool from outside, in the order of coming, or by priority.
+//!
+//! A guard is held for some nanoseconds by those who put, and once for many tasks by those who take. The lengths
+//! stand outside of it, so that whoever looks for work need not take it.
+
+use super::entry::Entry;
+use super::ring::Ring;
+use crate::atomic::{AtomicU64, Ordering::*};
+use crate::error::{Error, Result};
+use crate::sync::RawGuard;
+use core::alloc::Layout;
+use core::cell::UnsafeCell;
+use core::ptr::null_mut;
+use std::alloc::{alloc, dealloc};
+use std::collections::BinaryHeap;
+
+const ROOM: usize = 255;
+
+/// A part of the list.
+struct Chunk {
+    entries: [Entry; ROOM],
+    next: *mut Chunk,
+}
+
+/// A task with a priority other than 0; the lowest comes first, and of equal ones the first.
+struct Ranked {
+    priority: i64,
+    turn: u64,
+    entry: Entry,
+}
+
+impl Ord for Ranked {
+    fn cmp(&self, other: &Self) -> core::cmp::Ordering {
+        (other.priority, other.turn).cmp(&(self.priority, self.turn))
+    }
+}
+
+impl PartialOrd for Ranked {
+    fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Ranked {
+    fn eq(&self, other: &Self) -> bool {
+        self.turn == other.turn
+    }
+}
+
+impl Eq for Ranked {}
+
+/// What stands behind the guard.
+struct Inner {
+    head: *mut Chunk,
+    tail: *mut Chunk,
+    /// Places in the first and the last chunk.
+    from: usize,
+    to: usize,
+    /// An empty chunk, kept for the next time.
+    spare: *mut Chunk,
+    /// Priority below 0, and above.
+    urgent: BinaryHeap<Ranked>,
+    late: BinaryHeap<Ranked>,
+    turn: u64,
+    /// Sums of the times of putting and taking: their difference is the time spent waiting.
+    put: i64,
+    taken: i64,
+    most: u64,
+}
+
+/// The queue.
+pub(super) struct Injector {
+    guard: RawGuard,
+    inner: UnsafeCell<Inner>,
+    length: AtomicU64,
+    urgent: AtomicU64,
+}
+
+// SAFETY: `inner` is used under the guard only.
+unsafe impl Sync for Injector {}
+
+impl Injector {
+    pub(super) const fn new() -> Self {
+        let inner = Inner {
+            head: null_mut(),
+            tail: null_mut(),
+            from: 0,
+            to: 0,
+            spare: null_mut(),
+            urgent: BinaryHeap::new(),
+            late: BinaryHeap::new(),
+            turn: 0,
+            put: 0,
+            taken: 0,
+            most: 0,
+        };
+        Injector {
+            guard: RawGuard::new(),
+            inner: UnsafeCell::new(inner),
+            length: AtomicU64::new(0),
+            urgent: AtomicU64::new(0),
+        }
+    }
+
+    /// How many tasks there are.
+    #[inline(always)]
+    pub(super) fn length(&self) -> u64 {
+        self.length.load(SeqCst)
+    }
+
+    /// Whether one of them comes before all that have no priority.
+    #[inline(always)]
+    pub(super) fn is_urgent(&self) -> bool {
+        self.urgent.load(Relaxed) > 0
+    }
+
+    fn with<R>(&self, work: impl FnOnce(&mut Inner) -> R) -> R {
+        self.guard.enter();
+        // SAFETY: under the guard this is the only reference; `work` calls no user code.
+        let result = work(unsafe { &mut *self.inner.get() });
+        self.guard.leave();
+        result
+    }
+
+    /// Queues a task unless there are `bound` already.
+    pub(super) fn put(&self, entry: Entry, priority: i64, bound: u64) -> Result {
+        let now = crate::time::ticks();
+        self.with(|inner| {
+            let length = self.length.load(Relaxed);
+            if length >= bound {
+                return Err(Error::Full);
+            }
+            match priority {
+                0 => inner.append(entry)?,
+                _ => inner.rank(entry, priority)?,
+            }
+            inner.put = inner.put.wrapping_add(now);
+            inner.most = inner.most.max(length + 1);
+            self.urgent.store(inner.urgent.len() as u64, Relaxed);
+            self.length.store(length + 1, SeqCst);
+            Ok(())
+        })
+    }
+
+    /// Takes the next task, and up to `more` others into `ring`.
+    pub(super) fn take(&self, ring: Option<&Ring>, more: u64) -> Option<Entry> {
+        if self.length.load(Relaxed) == 0 {
+            return None;
+        }
+        let now = crate::time::ticks();
+        self.with(|inner| {
+            let (first, plain) = inner.next()?;
+            let mut count = 1;
+            if let Some(ring) = ring.filter(|_| plain) {
+                while count <= more && ring.has_room() {
+                    let Some(entry) = inner.shift() else { break };
+                    ring.push(entry);
+                    count += 1;
+                }
+            }
+            inner.taken = inner.taken.wrapping_add(now.wrapping_mul(count as i64));
+            self.urgent.store(inner.urgent.len() as u64, Relaxed);
+            self.length.store(self.length.load(Relaxed) - count, SeqCst);
+            Some(first)
+        })
+    }
+
+    /// Takes the next task that has no priority.
+    pub(super) fn take_plain(&self) -> Option<Entry> {
+        if self.length.load(Relaxed) == 0 {
+            return None;
+        }
+        let now = crate::time::ticks();
+        self.with(|inner| {
+            let entry = inner.shift()?;
+            inner.taken = inner.taken.wrapping_add(now);
+            self.length.store(self.length.load(Relaxed) - 1, SeqCst);
+            Some(entry)
+        })
+    }
+
+    /// The most there ever were, and how long all have waited, in ticks.
+    pub(super) fn history(&self) -> (u64, i64) {
+        let now = crate::time::ticks();
+        self.with(|inner| {
+            let waiting = now.wrapping_mul(self.length.load(Relaxed) as i64);
+            (inner.most, inner.taken.wrapping_add(waiting).wrapping_sub(inner.put).max(0))
+        })
+    }
+}
+
+impl Inner {
+    fn append(&mut self, entry: Entry) -> Result {
+        if self.tail.is_null() || self.to == ROOM {
+            let fresh = self.fresh()?;
+            match self.tail.is_null() {
+                true => (self.head, self.from) = (fresh, 0),
+                // SAFETY: the list's last chunk, under the guard.
+                false => unsafe { (*self.tail).next = fresh },
+            }
+            (self.tail, self.to) = (fresh, 0);
+        }
+        // SAFETY: the list's last chunk, under the guard; `to` is below its size.
+        unsafe { (&raw mut (*self.tail).entries).cast::<Entry>().add(self.to).write(entry) };
+        self.to += 1;
+        Ok(())
+    }
+
+    fn fresh(&mut self) -> Result<*mut Chunk> {
+        let _errno = crate::sys::Errno::keep();
+        let kept = core::mem::replace(&mut self.spare, null_mut());
+        // SAFETY: a `Chunk` is not of size zero.
+        let chunk = if kept.is_null() { unsafe { alloc(Layout::new::<Chunk>()) }.cast() } else { kept };
+        if chunk.is_null() {
+            return Err(Error::NoMemory);
+        }
+        // SAFETY: memory of a chunk that nobody else has.
+        unsafe { (&raw mut (*chunk).next).write(null_mut()) };
+        Ok(chunk)
+    }
+
+    fn rank(&mut self, entry: Entry, priority: i64) -> Result {
+        self.turn += 1;
+        let heap = if priority < 0 { &mut self.urgent } else { &mut self.late };
+        let _errno = crate::sys::Errno::keep();
+        heap.try_reserve(1).map_err(|_| Error::NoMemory)?;
+        heap.push(Ranked { priority, turn: self.turn, entry });
+        Ok(())
+    }
+
+    /// The next task, and whether it had no priority.
+    fn next(&mut self) -> Option<(Entry, bool)> {
+        if let Some(ranked) = self.urgent.pop() {
+            return Some((ranked.entry, false));
+        }
+        if let Some(entry) = self.shift() {
+            return Some((entry, true));
+        }
+        self.late.pop().map(|ranked| (ranked.entry, false))
+    }
+
+    fn shift(&mut self) -> Option<Entry> {
+        if self.head.is_null() || self.head == self.tail && self.from == self.to {
+            return None;
+        }
+        // SAFETY: a place of the first chunk that `append` has written, under the guard.
+        let entry = unsafe { (&raw const (*self.head).entries).cast::<Entry>().add(self.from).read() };
+        self.from += 1;
+        if self.head == self.tail && self.from == self.to {
+            (self.from, self.to) = (0, 0);
+        } else if self.from == ROOM {
+            // SAFETY: the first of several chunks, read to its end.
+            let next = unsafe { (*self.head).next };
+            let empty = core::mem::replace(&mut self.head, next);
+            self.from = 0;
+            match self.spare.is_null() {
+                true => self.spare = empty,
+                false => free(empty),
+            }
+        }
+        Some(entry)
+    }
+}
+
+fn free(chunk: *mut Chunk) {
+    if !chunk.is_null() {
+        // SAFETY: `fresh` allocated it with this layout, and nobody has it any more.
+        unsafe { dealloc(chunk.cast(), Layout::new::<Chunk>()) };
+    }
+}
+
+impl Drop for Injector {
+    fn drop(&mut self) {
+        let inner = self.inner.get_mut();
+        while inner.shift().is_some() {}
+        free(inner.head);
+        free(inner.spare);
+    }
+}

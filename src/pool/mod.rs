@@ -1,0 +1,500 @@
+//! Pools of threads, and all that they run: tasks with and without futures, groups, maps, parallel loops.
+//!
+//! | file                          | what                                                        |
+//! |-------------------------------|-------------------------------------------------------------|
+//! | idle, worker, README.md       | who works, who looks for work, who sleeps                   |
+//! | injector, ring, deque         | what is queued: for all, for a seat, as a part of a loop    |
+//! | body                          | what a pool consists of                                     |
+//! | run                           | one task from begin to end                                  |
+//! | future, callbacks, wait       | results that come later                                     |
+//! | group, map                    | tasks that belong together                                  |
+//! | parallel, invoke, range       | work that is split where somebody has nothing to do         |
+
+mod body;
+mod callbacks;
+mod deque;
+mod entry;
+mod future;
+pub(crate) mod group;
+mod idle;
+mod injector;
+pub(crate) mod invoke;
+pub(crate) mod map;
+mod parallel;
+pub(crate) mod range;
+mod ring;
+mod run;
+#[cfg(all(test, shuttle))]
+mod schedules;
+mod shutdown;
+mod statistics;
+pub(crate) mod wait;
+mod worker;
+
+pub(crate) use body::WhenFull;
+pub(crate) use callbacks::{DoneCallback, add as add_done_callback};
+pub(crate) use future::{Future, promise};
+pub(crate) use invoke::worker_index;
+pub(crate) use parallel::set_budget;
+use shutdown::break_pool;
+pub(crate) use shutdown::{destroy, shutdown, wait as wait_for};
+pub(crate) use statistics::statistics;
+
+use crate::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
+use crate::error::{Error, Result};
+use crate::frame::{Ask, Callback, Target};
+use crate::park::{Me, Wait, inside};
+use crate::slot::{Live, Object, Table, find, kind};
+use crate::thread::text::{Line, Text};
+use crate::thread::{self, current};
+use crate::time::Timeout;
+use body::{BROKEN, Body, MOST_WORKERS, OPEN, Plan};
+use core::ffi::c_void;
+use core::fmt::Write;
+use entry::Entry;
+use idle::{Call, SEARCHING, THREADS};
+use worker::Worker;
+
+/// The slot; everything stands beside it.
+pub(crate) struct Pool {
+    body: AtomicPtr<Body>,
+}
+
+impl Object for Pool {
+    const KIND: u8 = kind::POOL;
+    fn table() -> &'static Table<Pool> {
+        static TABLE: Table<Pool> = Table::new();
+        &TABLE
+    }
+}
+
+/// How many forks lie behind this process since the library was loaded.
+static EPOCH: AtomicU32 = AtomicU32::new(0);
+static PREPARED: AtomicU32 = AtomicU32::new(0);
+/// Pools named by the library so far.
+static NAMED: AtomicU32 = AtomicU32::new(0);
+/// The pool that everybody may use; 0 until somebody does.
+static DEFAULT: AtomicU64 = AtomicU64::new(0);
+
+#[inline(always)]
+fn epoch() -> u32 {
+    EPOCH.load(Relaxed)
+}
+
+/// Takes part in forks and in the end of the process, from the first pool on.
+fn prepare() -> Result {
+    if PREPARED.swap(1, AcqRel) == 0 {
+        inside::prepare();
+        let after = |child: bool, _: bool| {
+            if child {
+                EPOCH.fetch_add(1, Relaxed);
+                shutdown::forget_orphans();
+            }
+        };
+        let joined = thread::fork::also(|| true, after);
+        joined.inspect_err(|_| PREPARED.store(0, Release))?;
+        thread::exit::set_last_work(shutdown::finish_all);
+    }
+    Ok(())
+}
+
+/// What a pool is to be.
+pub(crate) struct Wishes<'a> {
+    pub(crate) prefix: Option<&'a str>,
+    pub(crate) initializer: Option<Ask>,
+    pub(crate) initializer_arg: *mut c_void,
+    pub(crate) finalizer: Option<Callback>,
+    pub(crate) arg_destructor: Option<Callback>,
+    pub(crate) stack_size: usize,
+    pub(crate) priority: i32,
+    /// `None`: as the creator is.
+    pub(crate) daemon: Option<bool>,
+    /// 0: no bound.
+    pub(crate) max_queued: i64,
+    pub(crate) when_full: WhenFull,
+    pub(crate) min_workers: u32,
+    /// 0: workers stay.
+    pub(crate) idle_timeout_ns: i64,
+}
+
+impl Wishes<'_> {
+    pub(crate) const NONE: Wishes<'static> = Wishes {
+        prefix: None,
+        initializer: None,
+        initializer_arg: core::ptr::null_mut(),
+        finalizer: None,
+        arg_destructor: None,
+        stack_size: 0,
+        priority: 0,
+        daemon: None,
+        max_queued: 0,
+        when_full: WhenFull::Block,
+        min_workers: 0,
+        idle_timeout_ns: 0,
+    };
+}
+
+/// How many workers a caller means: 0 is as many as there are processors for.
+fn workers(wanted: u32) -> Result<u32> {
+    match wanted {
+        0 => Ok(crate::sys::cpu::count().clamp(1, MOST_WORKERS)),
+        1..=MOST_WORKERS => Ok(wanted),
+        _ => Err(Error::BadCount),
+    }
+}
+
+/// Makes a pool; its threads start when there is something for them to do.
+pub(crate) fn create(me: Me, max_workers: u32, wishes: Wishes) -> Result<u64> {
+    let count = workers(max_workers)?;
+    if wishes.max_queued < 0 || wishes.min_workers > count {
+        return Err(Error::BadCount);
+    }
+    if wishes.idle_timeout_ns < 0 {
+        return Err(Error::BadTimeout);
+    }
+    if wishes.stack_size != 0 && wishes.stack_size < thread::start::SMALLEST_STACK {
+        return Err(Error::BadStack);
+    }
+    prepare()?;
+    let mut line = Line::<48>::new();
+    let prefix = match wishes.prefix.filter(|prefix| !prefix.is_empty()) {
+        Some(prefix) => prefix,
+        None => {
+            let _ = write!(line, "ThreadPoolExecutor-{}", NAMED.fetch_add(1, Relaxed));
+            line.as_str()
+        }
+    };
+    let daemon = match wishes.daemon {
+        Some(daemon) => daemon,
+        None => current::handle(me)?.is_daemon()?,
+    };
+    let plan = Plan {
+        prefix: Text::copy(prefix)?,
+        initializer: wishes.initializer,
+        initializer_arg: wishes.initializer_arg,
+        finalizer: wishes.finalizer,
+        arg_destructor: wishes.arg_destructor,
+        stack_size: wishes.stack_size,
+        priority: wishes.priority,
+        daemon,
+        bound: if wishes.max_queued == 0 { u64::MAX } else { wishes.max_queued as u64 },
+        when_full: wishes.when_full,
+        min_workers: wishes.min_workers,
+        idle_timeout: wishes.idle_timeout_ns,
+    };
+    let body = Body::new(0, epoch(), count, plan, OPEN)?;
+    let made = Pool::table().create(None, 0, |pool| {
+        pool.body.store(body, Relaxed);
+    });
+    match made {
+        Ok(pool) => {
+            // SAFETY: nobody was told of the pool yet.
+            unsafe { (*body).id = pool.id };
+            Ok(pool.id)
+        }
+        Err(error) => {
+            // SAFETY: made just now, and nobody has seen it.
+            unsafe { Body::let_go(body) };
+            Err(error)
+        }
+    }
+}
+
+/// The pool that everybody may use; made on first use.
+pub(crate) fn default_pool(me: Me) -> Result<u64> {
+    let known = DEFAULT.load(Acquire);
+    if known != 0 {
+        return Ok(known);
+    }
+    let made = create(me, 0, Wishes { daemon: Some(false), ..Wishes::NONE })?;
+    match DEFAULT.compare_exchange(0, made, AcqRel, Acquire) {
+        Ok(_) => Ok(made),
+        Err(first) => {
+            let _ = destroy(me, made);
+            Ok(first)
+        }
+    }
+}
+
+/// Uses the body of `pool` for a moment, in which nothing is waited for and no user code runs.
+#[inline(always)]
+fn with<R>(me: Me, pool: u64, work: impl FnOnce(&Body) -> R) -> Result<R> {
+    let slot = find::<Pool>(pool)?;
+    loop {
+        me.enter(pool);
+        if let Err(error) = slot.bits() {
+            me.leave();
+            return Err(error);
+        }
+        // SAFETY: the pool lives, so it has a body, which nobody frees while this thread is inside.
+        let body = unsafe { &*slot.slot.body.body.load(Acquire) };
+        if body.epoch == epoch() {
+            let result = work(body);
+            me.leave();
+            return Ok(result);
+        }
+        me.leave();
+        renew(slot, body)?;
+    }
+}
+
+/// The body of `pool`, with one user more: the caller.
+fn hold(me: Me, pool: u64) -> Result<*const Body> {
+    with(me, pool, Body::hold)
+}
+
+/// In a forked child the pool begins anew: what belonged to threads that are not here is left alone.
+#[cold]
+fn renew(slot: Live<Pool>, old: &Body) -> Result {
+    let old_place = (old as *const Body).cast_mut();
+    let plan = Plan { prefix: Text::copy(old.plan.prefix.as_str())?, ..old.plan };
+    let fresh = Body::new(slot.id, epoch(), old.idle.workers(), plan, old.state.load(SeqCst))?;
+    if slot.slot.body.body.compare_exchange(old_place, fresh, AcqRel, Acquire).is_err() {
+        // SAFETY: as above.
+        unsafe { Body::let_go(fresh) };
+    }
+    Ok(())
+}
+
+/// Whether the pool takes tasks.
+fn admits(body: *const Body) -> Result {
+    // SAFETY: callers are users of the body, or inside.
+    match unsafe { &*body }.state.load(SeqCst) {
+        OPEN => Ok(()),
+        BROKEN => Err(Error::Broken),
+        _ => Err(Error::Closed),
+    }
+}
+
+/// How far one attempt to queue a task came.
+enum Put {
+    Done,
+    /// It is queued, and a thread is to be started for it.
+    Start(*const Body),
+    /// Not queued: there is no thread at all, and one is to be started first.
+    First(*const Body),
+    /// Not queued: there is no room.
+    Full(*const Body),
+}
+
+#[inline(always)]
+fn try_put(me: Me, body: &Body, entry: Entry, priority: i64, bound: u64) -> Result<Put> {
+    admits(body)?;
+    let own = worker::of(me).filter(|worker| core::ptr::eq(worker.body, body));
+    let ring = own.and_then(Worker::seat).map(|seat| &seat.ring);
+    match ring.filter(|ring| priority == 0 && bound == u64::MAX && ring.has_room()) {
+        Some(ring) => ring.push(entry),
+        None => {
+            if body.idle.counts().of(THREADS) == 0
+                && body.idle.shift_if(THREADS + SEARCHING, 0, |now| now.of(THREADS) == 0).is_ok()
+            {
+                return Ok(Put::First(body.hold()));
+            }
+            // A worker never waits for room that it might have to make itself.
+            let bound = if own.is_some() { u64::MAX } else { bound };
+            match body.injector.put(entry, priority, bound) {
+                Ok(()) => {}
+                Err(Error::Full) => return Ok(Put::Full(body.hold())),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(if body.notify() { Put::Start(body.hold()) } else { Put::Done })
+}
+
+/// What comes after an attempt, outside of the body; true: it is to be tried again.
+#[cold]
+#[inline(never)]
+fn after_put(me: Me, put: Put) -> Result<bool> {
+    let (body, again) = match put {
+        Put::Done => return Ok(false),
+        Put::Start(body) => (body, false),
+        Put::First(body) | Put::Full(body) => (body, true),
+    };
+    // SAFETY: held in `try_put`.
+    let held = unsafe { &*body };
+    let outcome = match put {
+        // Queued it is in any case: another thread of the pool is there, or comes with the next task.
+        Put::Start(_) => worker::start(held).or(Ok(())),
+        Put::First(_) => worker::start(held),
+        _ if held.plan.when_full == WhenFull::Reject => Err(Error::Full),
+        _ if held.plan.when_full == WhenFull::CallerRuns => Err(Error::CallerRuns),
+        _ => wait_for_room(me, held),
+    };
+    // SAFETY: as above.
+    unsafe { Body::let_go(body) };
+    outcome.map(|()| again)
+}
+
+/// Sleeps until there is room in the queue, or none is needed any more.
+fn wait_for_room(me: Me, body: &Body) -> Result {
+    let full = || body.injector.length() >= body.plan.bound && body.state.load(SeqCst) == OPEN;
+    body.room_waiters.fetch_add(1, SeqCst);
+    let wait = Wait::begin(me, body.id, Timeout::FOREVER);
+    loop {
+        let seen = body.room.load(SeqCst) as u32;
+        if !full() {
+            break;
+        }
+        wait.sleep(&body.room, seen);
+    }
+    drop(wait);
+    body.room_waiters.fetch_sub(1, SeqCst);
+    Ok(())
+}
+
+/// Queues an entry in a body that the caller uses.
+fn put(me: Me, body: *const Body, entry: Entry, priority: i64) -> Result {
+    // SAFETY: the caller is a user of the body.
+    let body = unsafe { &*body };
+    if body.epoch != epoch() {
+        return Err(Error::Forked);
+    }
+    while after_put(me, try_put(me, body, entry, priority, body.plan.bound)?)? {}
+    Ok(())
+}
+
+/// The same without a bound: for what the library queues itself.
+fn put_unbounded(me: Me, body: *const Body, entry: Entry) -> Result {
+    // SAFETY: the caller is a user of the body.
+    let body = unsafe { &*body };
+    while after_put(me, try_put(me, body, entry, 0, u64::MAX)?)? {}
+    Ok(())
+}
+
+/// Queues an entry; `CallerRuns`: the pool is full, and the caller is to run it himself.
+#[inline(always)]
+fn put_in(me: Me, pool: u64, entry: Entry, priority: i64) -> Result {
+    loop {
+        match with(me, pool, |body| try_put(me, body, entry, priority, body.plan.bound))?? {
+            Put::Done => return Ok(()),
+            other => {
+                if !after_put(me, other)? {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+/// Queues a callback that nobody will ask about; on failure the argument stays the caller's.
+#[inline(always)]
+pub(crate) fn execute(me: Me, pool: u64, callback: Callback, arg: *mut c_void) -> Result {
+    match put_in(me, pool, Entry { call: callback as *mut (), arg }, 0) {
+        Err(Error::CallerRuns) => run_here(me, pool, |worker| run::callback(worker, callback, arg)),
+        other => other,
+    }
+}
+
+/// Queues a task, and gives a future for its result; on failure the argument stays the caller's.
+pub(crate) fn submit(me: Me, pool: u64, target: Target, arg: *mut c_void, priority: i64) -> Result<u64> {
+    let future = future::of_task(me, pool, target, arg)?;
+    let (slot, index) = (future.slot, future.index());
+    match put_in(me, pool, worker::future_entry(index), priority) {
+        Ok(()) => Ok(future.id),
+        Err(Error::CallerRuns) => {
+            let ran = run_here(me, pool, |worker| {
+                if future::claim(me, slot) {
+                    run::task(worker, slot, index);
+                }
+            });
+            if ran.is_err() {
+                future::discard(me, future);
+            }
+            ran.map(|()| future.id)
+        }
+        Err(error) => {
+            future::discard(me, future);
+            Err(error)
+        }
+    }
+}
+
+/// Runs something on the caller's stack as if it were one of the pool's threads.
+fn run_here(me: Me, pool: u64, work: impl FnOnce(&Worker)) -> Result {
+    take_part(me, pool, |worker| {
+        let outer = worker.calls.replace(true);
+        parallel::join(worker);
+        work(worker);
+        worker.calls.set(outer);
+        parallel::leave(worker);
+    })
+}
+
+/// Runs `work`, which joins and leaves parallel work, as one who takes part in the pool: its worker, or a guest for
+/// as long as it lasts. Nothing here is dropped by unwinding.
+#[inline(always)]
+fn take_part<R>(me: Me, pool: u64, work: impl FnOnce(&Worker) -> R) -> Result<R> {
+    if let Some(worker) = worker::of(me)
+        && worker.body().id == pool
+        && worker.seat().is_some()
+        && worker.body().epoch == epoch()
+    {
+        find::<Pool>(pool)?.bits()?;
+        return Ok(work(worker));
+    }
+    from_outside(me, pool, work)
+}
+
+/// The same for a thread that comes from outside; out of line, so that the way of recursions stays short.
+#[inline(never)]
+fn from_outside<R>(me: Me, pool: u64, work: impl FnOnce(&Worker) -> R) -> Result<R> {
+    let body = hold(me, pool)?;
+    if let Err(error) = admits(body) {
+        // SAFETY: held just now.
+        unsafe { Body::let_go(body) };
+        return Err(error);
+    }
+    worker::as_guest(me, body, work)
+}
+
+/// Changes how many workers the pool may have; those that are too many end when they have nothing to do.
+pub(crate) fn resize(me: Me, pool: u64, max_workers: u32) -> Result {
+    let count = workers(max_workers)?;
+    let body = hold(me, pool)?;
+    // SAFETY: held just now.
+    let held = unsafe { &*body };
+    held.idle.set_workers(count);
+    held.idle.call_all();
+    let called =
+        if held.has_work() && held.idle.call() == Call::Start { worker::start(held) } else { Ok(()) };
+    // SAFETY: as above.
+    unsafe { Body::let_go(body) };
+    called.or(Ok(()))
+}
+
+/// The running worker is about to wait for something outside: another one may work in its place.
+pub(crate) fn begin_blocking(me: Me) -> Result {
+    let worker = at_work(me)?;
+    worker.blocking.set(worker.blocking.get() + 1);
+    wait::block(worker);
+    Ok(())
+}
+
+/// It has waited.
+pub(crate) fn end_blocking(me: Me) -> Result {
+    let worker = at_work(me)?;
+    if worker.blocking.get() == 0 {
+        return Err(Error::NoTarget);
+    }
+    worker.blocking.set(worker.blocking.get() - 1);
+    wait::unblock(worker);
+    Ok(())
+}
+
+fn at_work(me: Me) -> Result<&'static Worker> {
+    worker::of(me).filter(|worker| worker.seat().is_some()).ok_or(Error::NoTarget)
+}
+
+/// Whether the caller is at work in the pool, which therefore cannot end before him.
+fn is_own(me: Me, body: &Body) -> bool {
+    let mut at = worker::of(me);
+    while let Some(worker) = at {
+        if core::ptr::eq(worker.body, body) {
+            return true;
+        }
+        // SAFETY: workers that a thread is stand on its own stack.
+        at = unsafe { worker.outer.as_ref() };
+    }
+    false
+}

@@ -1,0 +1,373 @@
+//! Parallel work that ends where it began: loops, reductions and calls of several functions.
+//!
+//! A thread that splits work keeps one part and puts the other, a `Fork` on its own stack, into its seat's deque. When
+//! it is done with its part it takes the fork back; if somebody has stolen it, the thread waits, and meanwhile steals
+//! from the thief what was split off that very fork, never anything else. No step allocates, but for the second
+//! result of a large reduction.
+//!
+//! A callback can be left by force at any depth. The C frame around it then goes through the `Level`s of this thread
+//! up to where the work began here, and waits for the forks that others hold, whose memory is about to go.
+
+use super::body::Seat;
+use super::worker::{self, Worker};
+use crate::atomic::{AtomicI64, AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
+use crate::frame::{self, Left};
+use crate::park::{self, Spin, Wait};
+use crate::thread::failure::Failure;
+use crate::thread::text::Text;
+use crate::time::Timeout;
+use core::alloc::Layout;
+use core::cell::{Cell, UnsafeCell};
+use core::ffi::c_void;
+use core::mem::{ManuallyDrop, MaybeUninit};
+use core::ptr::null_mut;
+
+/// Threads that are inside parallel work, of all pools.
+static WORKING: AtomicU32 = AtomicU32::new(0);
+/// How many there may be; 0 until somebody asks.
+static BUDGET: AtomicU32 = AtomicU32::new(0);
+
+/// How many threads may do parallel work at the same time.
+pub(crate) fn budget() -> u32 {
+    match BUDGET.load(Relaxed) {
+        0 => {
+            let count = crate::sys::cpu::count().max(1);
+            let _ = BUDGET.compare_exchange(0, count, Relaxed, Relaxed);
+            BUDGET.load(Relaxed)
+        }
+        set => set,
+    }
+}
+
+/// Sets the budget, 0 for what the system gives; says what it was.
+pub(crate) fn set_budget(threads: u32) -> u32 {
+    let before = budget();
+    BUDGET.store(threads, Relaxed);
+    before
+}
+
+/// Whether one more thread may take part in parallel work.
+pub(super) fn is_open() -> bool {
+    WORKING.load(Relaxed) < budget()
+}
+
+/// A part of some work that anybody may do; the first field of each kind of fork.
+#[repr(C)]
+pub(super) struct Fork {
+    /// Does it, with the `Fork` itself.
+    run: unsafe fn(*mut Fork, &Level),
+    /// `OPEN`, `AWAITED` when its maker sleeps, `DONE` or `FAILED`.
+    latch: AtomicU64,
+    /// Who stole it, and from where on his forks were split off this one.
+    thief: AtomicPtr<Seat>,
+    base: AtomicI64,
+    /// Written by the thief when it is `FAILED`.
+    failure: UnsafeCell<MaybeUninit<Failure>>,
+}
+
+const OPEN: u64 = 0;
+const AWAITED: u64 = 1;
+const DONE: u64 = 2;
+const FAILED: u64 = 3;
+
+impl Fork {
+    #[inline(always)]
+    pub(super) fn new(run: unsafe fn(*mut Fork, &Level)) -> Fork {
+        Fork {
+            run,
+            latch: AtomicU64::new(OPEN),
+            thief: AtomicPtr::new(null_mut()),
+            base: AtomicI64::new(0),
+            failure: UnsafeCell::new(MaybeUninit::uninit()),
+        }
+    }
+}
+
+/// One step of splitting on a thread's stack.
+pub(super) struct Level {
+    pub(super) worker: *const Worker,
+    pub(super) outer: *const Level,
+    /// What was put into the deque at this step and has not been settled; or at the outermost step the stolen
+    /// fork that the thread does.
+    pub(super) fork: Cell<*mut Fork>,
+    pub(super) stolen: bool,
+    /// Where failures of this step's callbacks go.
+    pub(super) failure: *mut Failure,
+    /// What `threading_fail` marked before.
+    pub(super) outer_failure: *mut Failure,
+    /// Memory of `allocate`, to be freed when the step is left by force; NULL for none.
+    pub(super) memory: Cell<*mut u8>,
+}
+
+impl Level {
+    /// Who is at work here.
+    #[inline(always)]
+    pub(super) fn worker(&self) -> &Worker {
+        // SAFETY: a worker stands further up the stack than its levels.
+        unsafe { &*self.worker }
+    }
+
+    /// A step inside `outer`.
+    #[inline(always)]
+    pub(super) fn inside(outer: &Level) -> Level {
+        Level {
+            worker: outer.worker,
+            outer,
+            fork: Cell::new(null_mut()),
+            stolen: false,
+            failure: outer.failure,
+            outer_failure: null_mut(),
+            memory: Cell::new(null_mut()),
+        }
+    }
+
+    /// The first step of what begins here, which is nothing but `fork` if that was stolen.
+    #[inline(always)]
+    pub(super) fn first(worker: &Worker, fork: *mut Fork, failure: *mut Failure) -> Level {
+        Level {
+            worker,
+            outer: core::ptr::null(),
+            fork: Cell::new(fork),
+            stolen: !fork.is_null(),
+            failure,
+            outer_failure: worker.innermost().replace(failure),
+            memory: Cell::new(null_mut()),
+        }
+    }
+}
+
+/// Calls user code at some step; what it leaves behind by force is put right by `was_left`.
+///
+/// # Safety
+/// - `call` may be called with `context`, and both outlive the call.
+#[inline(always)]
+pub(super) unsafe fn call(level: &Level, call: frame::Callback, context: *mut c_void) {
+    let left = Left { call: Some(was_left), context: (level as *const Level).cast_mut().cast() };
+    // SAFETY: the caller's promise; the level lives on this stack during the call and its passing.
+    unsafe { frame::call(call, context, left) };
+}
+
+unsafe extern "C-unwind" fn was_left(level: *mut c_void) {
+    // SAFETY: `call` passed a `Level` that outlives the passing, and so do its worker and the levels around it.
+    let (worker, mut level) = unsafe {
+        let level = &*level.cast::<Level>();
+        (&*level.worker, level)
+    };
+    // SAFETY: the failure of the innermost step's work belongs to this thread.
+    let failure = unsafe { &mut *level.failure };
+    if !failure.failed {
+        *failure = Failure { failed: true, code: super::run::LEFT, message: Text::EMPTY };
+    }
+    loop {
+        let fork = level.fork.get();
+        if level.stolen {
+            end_stolen(worker, level, fork);
+            return;
+        }
+        if !fork.is_null() && !worker.seat().is_some_and(|seat| seat.forks.pop()) {
+            wait_for(worker, fork);
+        }
+        free(level.memory.replace(null_mut()));
+        if level.outer.is_null() {
+            // SAFETY: as above.
+            unsafe { ManuallyDrop::drop(&mut *level.failure.cast::<ManuallyDrop<Failure>>()) };
+            worker.innermost().set(level.outer_failure);
+            leave(worker);
+            return;
+        }
+        // SAFETY: as above.
+        level = unsafe { &*level.outer };
+    }
+}
+
+/// What stands before memory of `allocate`: its size.
+const HEADER: usize = 16;
+
+/// Memory for a second result, aligned to 16; NULL without.
+pub(super) fn allocate(size: usize) -> *mut u8 {
+    let Some(layout) = size.checked_add(HEADER).and_then(|all| Layout::from_size_align(all, 16).ok()) else {
+        return null_mut();
+    };
+    let _errno = crate::sys::Errno::keep();
+    // SAFETY: the layout is not of size zero.
+    let place = unsafe { std::alloc::alloc(layout) };
+    if place.is_null() {
+        return null_mut();
+    }
+    // SAFETY: there is room for the header, and it is aligned.
+    unsafe {
+        place.cast::<usize>().write(layout.size());
+        place.add(HEADER)
+    }
+}
+
+/// Frees memory of `allocate`, or nothing.
+pub(super) fn free(memory: *mut u8) {
+    if !memory.is_null() {
+        // SAFETY: `allocate` made it, with its layout in the header.
+        unsafe {
+            let place = memory.sub(HEADER);
+            let size = place.cast::<usize>().read();
+            std::alloc::dealloc(place, Layout::from_size_align_unchecked(size, 16));
+        }
+    }
+}
+
+/// The thread begins parallel work; nested work counts once.
+#[inline(always)]
+pub(super) fn join(worker: &Worker) {
+    let loops = worker.loops.get();
+    worker.loops.set(loops + 1);
+    if loops == 0 {
+        WORKING.fetch_add(1, Relaxed);
+    }
+}
+
+/// Ends what `join` began; a guest goes when its outermost work ends.
+#[inline(always)]
+pub(super) fn leave(worker: &Worker) {
+    let loops = worker.loops.get() - 1;
+    worker.loops.set(loops);
+    if loops == 0 {
+        WORKING.fetch_sub(1, Relaxed);
+        if worker.guest {
+            worker::guest_leaves(worker);
+        }
+    }
+}
+
+/// Puts a fork where others find it, and sees to it that somebody looks.
+#[inline(always)]
+pub(super) fn push(level: &Level, fork: *mut Fork) -> bool {
+    let worker = level.worker();
+    let Some(seat) = worker.seat() else { return false };
+    if !seat.forks.push(fork) {
+        return false;
+    }
+    level.fork.set(fork);
+    if worker.body().notify() {
+        let _ = worker::start(worker.body());
+    }
+    true
+}
+
+/// Takes the level's fork back; false: somebody has stolen it, and by now it is done.
+#[inline(always)]
+pub(super) fn take_back(level: &Level) -> bool {
+    let worker = level.worker();
+    let mine = worker.seat().is_some_and(|seat| seat.forks.pop());
+    if !mine {
+        let fork = level.fork.get();
+        wait_for(worker, fork);
+        adopt_failure(level, fork);
+    }
+    level.fork.set(null_mut());
+    mine
+}
+
+/// If a stolen fork has failed, so has the work that it was split off, unless it had before.
+#[cold]
+fn adopt_failure(level: &Level, fork: *mut Fork) {
+    // SAFETY: the fork is done, so it is this thread's again, with a failure in it if it says so; the level's
+    // failure belongs to this thread.
+    unsafe {
+        if (*fork).latch.load(Acquire) == FAILED {
+            let theirs = (*(*fork).failure.get()).assume_init_read();
+            let ours = &mut *level.failure;
+            if !ours.failed {
+                *ours = theirs;
+            }
+        }
+    }
+}
+
+/// Waits until a stolen fork is done, and meanwhile does what was split off it.
+#[cold]
+#[inline(never)]
+fn wait_for(worker: &Worker, fork: *mut Fork) {
+    // SAFETY: the fork is on this thread's stack, and its maker is here.
+    let fork = unsafe { &*fork };
+    let mut spin = Spin::long();
+    while fork.latch.load(Acquire) < DONE {
+        // SAFETY: a seat lives as long as its body, which the worker uses.
+        if let Some(thief) = unsafe { fork.thief.load(Acquire).as_ref() }
+            && worker.has_stack()
+            && let Some(part) = thief.forks.steal(fork.base.load(Relaxed))
+        {
+            join(worker);
+            do_stolen(worker, part);
+            spin = Spin::long();
+        } else if !spin.next() {
+            sleep_on(worker, fork);
+            return;
+        }
+    }
+}
+
+fn sleep_on(worker: &Worker, fork: &Fork) {
+    if fork.latch.compare_exchange(OPEN, AWAITED, AcqRel, Acquire).is_err() {
+        return;
+    }
+    super::wait::block(worker);
+    let wait = Wait::begin(worker.me, worker.body().id, Timeout::FOREVER);
+    while fork.latch.load(Acquire) < DONE {
+        wait.sleep(&fork.latch, AWAITED as u32);
+    }
+    drop(wait);
+    super::wait::unblock(worker);
+}
+
+/// Does a stolen fork, on behalf of whoever made it; the worker has joined parallel work for it.
+pub(super) fn do_stolen(worker: &Worker, fork: *mut Fork) {
+    // SAFETY: a fork that was stolen stays until it is done.
+    let its = unsafe { &*fork };
+    if let Some(seat) = worker.seat() {
+        its.base.store(seat.forks.bottom(), Relaxed);
+        its.thief.store((seat as *const Seat).cast_mut(), Release);
+    }
+    let mut failure = ManuallyDrop::new(Failure::NONE);
+    let level = Level::first(worker, fork, &raw mut *failure);
+    // SAFETY: as above; `run` belongs to this very fork.
+    unsafe { (its.run)(fork, &level) };
+    end_stolen(worker, &level, fork);
+}
+
+/// A stolen fork is done, or was left by force: from the last step on its memory is its maker's.
+fn end_stolen(worker: &Worker, level: &Level, fork: *mut Fork) {
+    worker.innermost().set(level.outer_failure);
+    leave(worker);
+    // SAFETY: until the exchange its maker waits for it; then only the address is used, to wake. The level's failure
+    // belongs to this thread, and nobody refers to it after this.
+    unsafe {
+        let failure = level.failure.read();
+        let end = if failure.failed { FAILED } else { DONE };
+        (*(*fork).failure.get()).write(failure);
+        let latch = &raw const (*fork).latch;
+        if (*latch).swap(end, AcqRel) == AWAITED {
+            park::wake(&*latch, 1);
+        }
+    }
+}
+
+/// Steals a fork of anybody's, for a worker that has nothing else to do; it must be done.
+pub(super) fn find(worker: &Worker, seat: &Seat) -> Option<*mut Fork> {
+    if worker.body().others(seat.index + 1).all(|other| other.forks.is_empty()) || !may_join(worker) {
+        return None;
+    }
+    let stolen = worker.body().others(seat.index + 1).find_map(|other| other.forks.steal(i64::MIN));
+    if stolen.is_none() {
+        leave(worker);
+    }
+    stolen
+}
+
+/// Joins parallel work if the budget allows it.
+fn may_join(worker: &Worker) -> bool {
+    let budget = budget();
+    let more = |working: u32| (working < budget).then_some(working + 1);
+    let joined = WORKING.fetch_update(Relaxed, Relaxed, more).is_ok();
+    if joined {
+        worker.loops.set(worker.loops.get() + 1);
+    }
+    joined
+}

@@ -260,6 +260,18 @@ impl Body {
         !self.idle.is_awake() && self.has_work() && self.idle.call() == Call::Start
     }
 
+    /// The same for what a thread has put into a queue of its own, by a plain store: one who looks already is relied
+    /// on only after a fence, since his look may be over and have missed it.
+    #[inline(always)]
+    pub(super) fn notify_of_own(&self) -> bool {
+        fence::light();
+        if self.idle.is_full() {
+            return false;
+        }
+        crate::atomic::fence(SeqCst);
+        !self.idle.is_awake() && self.has_work() && self.idle.call() == Call::Start
+    }
+
     /// Takes a task from outside, and up to `more` others into `ring`.
     pub(super) fn take(&self, ring: Option<&Ring>, more: u64) -> Option<Entry> {
         let entry = self.injector.take(ring, more);

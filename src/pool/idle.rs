@@ -153,6 +153,12 @@ impl Idle {
         counts.of(SEARCHING) > 0 || counts.of(TAKEN) >= self.seats() || self.finishing.load(SeqCst) > 0
     }
 
+    /// Whether all seats are taken, so that whoever is to give one up looks at all queues first.
+    #[inline(always)]
+    pub(super) fn is_full(&self) -> bool {
+        self.counts().of(TAKEN) >= self.seats()
+    }
+
     /// Sees to it that somebody looks for work, if there is a seat for one more.
     pub(super) fn call(&self) -> Call {
         loop {
@@ -230,8 +236,8 @@ impl Idle {
                     .is_ok()
             {
                 return false;
-            } else if woken == Woken::TimedOut && self.counts().of(SLEEPING) > 0 {
-                // It must stay: the next sleep has no end.
+            } else if woken == Woken::TimedOut {
+                // It must stay, or a permit is on its way: the next sleep has no end.
                 drop(wait);
                 return self.sleep(me, Deadline::NEVER, may_end);
             } else {

@@ -283,7 +283,10 @@ fn try_put(me: Me, body: &Body, entry: Entry, priority: i64, bound: u64) -> Resu
     let own = worker::of(me).filter(|worker| core::ptr::eq(worker.body, body));
     let ring = own.and_then(Worker::seat).map(|seat| &seat.ring);
     match ring.filter(|ring| priority == 0 && bound == u64::MAX && ring.has_room()) {
-        Some(ring) => ring.push(entry),
+        Some(ring) => {
+            ring.push(entry);
+            return Ok(if body.notify_of_own() { Put::Start(body.hold()) } else { Put::Done });
+        }
         None => {
             if body.idle.counts().of(THREADS) == 0
                 && body.idle.shift_if(THREADS + SEARCHING, 0, |now| now.of(THREADS) == 0).is_ok()

@@ -245,7 +245,7 @@ pub(super) fn push(level: &Level, fork: *mut Fork) -> bool {
         return false;
     }
     level.fork.set(fork);
-    if worker.body().notify() {
+    if worker.body().notify_of_own() {
         let _ = worker::start(worker.body());
     }
     true

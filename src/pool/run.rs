@@ -142,8 +142,8 @@ fn settle(running: &Running) {
                 false => future::finish(slot, index, running.result.get()),
             };
             if listed {
-                if worker::stop_finishing(worker) && worker.body().has_work() {
-                    let _ = worker::call(worker.body());
+                if worker::stop_finishing(worker) {
+                    worker::pass_on(worker.body());
                 }
                 callbacks::run(slot, index);
             }

@@ -39,8 +39,10 @@ pub(super) struct Worker {
     ticks: Cell<u32>,
     /// The address below which no more tasks are begun on this stack.
     pub(super) stack_floor: usize,
-    /// The initializer has done well.
+    /// The initializer has returned.
     ready: Cell<bool>,
+    /// The finalizer has been called.
+    finalized: Cell<bool>,
     /// Only here for a parallel loop of its own.
     pub(super) guest: bool,
     /// A guest that runs a task which a full pool did not take.
@@ -66,6 +68,7 @@ impl Worker {
             ticks: Cell::new(0),
             stack_floor: stack_floor(guest),
             ready: Cell::new(false),
+            finalized: Cell::new(false),
             guest,
             calls: Cell::new(false),
             last_share: Cell::new(0),
@@ -287,9 +290,8 @@ fn work(worker: &Worker, seat: &Seat, alone: bool) -> bool {
         if entry.is_none() && fork.is_none() {
             break true;
         }
-        // What was found may not be all, and whoever queued it may have relied on this thread.
-        if core::mem::replace(&mut look, false) | stop_finishing(worker) && body.has_work() {
-            let _ = call(body);
+        if core::mem::replace(&mut look, false) | stop_finishing(worker) {
+            pass_on(body);
         }
         if let Some(fork) = fork {
             parallel::do_stolen(worker, fork);
@@ -305,6 +307,15 @@ fn work(worker: &Worker, seat: &Seat, alone: bool) -> bool {
     let since = seat.since.swap(0, Relaxed);
     seat.worked.fetch_add(crate::time::now() - since, Relaxed);
     dry
+}
+
+/// Whoever queued something has relied on this thread, which does something else now: it sees to it that somebody
+/// looks, if there is still something to be found. The fence answers the one in `Body::notify_of_own`.
+pub(super) fn pass_on(body: &Body) {
+    crate::atomic::fence(SeqCst);
+    if body.has_work() {
+        let _ = call(body);
+    }
 }
 
 /// The task that is about to be told of is the last that the thread knows of: whoever hears of it and queues another
@@ -488,9 +499,16 @@ unsafe extern "C-unwind" fn serve(worker: *mut c_void) {
             break;
         }
     }
-    if let Some(finalizer) = body.plan.finalizer {
+    finalize(worker);
+}
+
+/// Runs the pool's finalizer, once, on a thread whose initializer has run.
+fn finalize(worker: &Worker) {
+    let plan = &worker.body().plan;
+    if let Some(finalizer) = plan.finalizer.filter(|_| worker.ready.get() && !worker.finalized.replace(true))
+    {
         // SAFETY: its giver promised that it may be called with the initializer's argument.
-        unsafe { frame::call(finalizer, body.plan.initializer_arg, NOTHING) };
+        unsafe { frame::call(finalizer, plan.initializer_arg, NOTHING) };
     }
 }
 
@@ -552,6 +570,7 @@ unsafe extern "C-unwind" fn was_left(worker: *mut c_void) {
     if body.has_work() {
         let _ = call(body);
     }
+    finalize(worker);
 }
 
 /// Runs `work`, which joins and leaves parallel work, as a guest of the pool; the guest uses `body` up. When all seats

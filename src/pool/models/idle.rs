@@ -198,7 +198,7 @@ fn one_queues_for_its_own_seat() {
         assert!(shared.take());
         if alone {
             if !seeded(Seed::Search) {
-                fence::heavy();
+                crate::atomic::fence(SeqCst);
             }
             if others.length() > 0 {
                 let _ = shared.idle.call();
@@ -212,6 +212,8 @@ fn one_queues_for_its_own_seat() {
     });
     ring.push(Entry { call: core::ptr::null_mut(), arg: core::ptr::without_provenance_mut(5) });
     fence::light();
+    assert!(!pool.idle.is_full());
+    crate::atomic::fence(SeqCst);
     if !pool.idle.is_awake() {
         let _ = pool.idle.call();
     }

@@ -7,6 +7,7 @@
 mod cancelling;
 mod ending;
 mod idling;
+mod together;
 
 use super::*;
 use crate::atomic::{Seed, plant};

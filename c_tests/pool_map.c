@@ -92,6 +92,20 @@ TEST(one_that_is_left_by_force_has_failed) {
   }
 }
 
+TEST(maps_that_are_left_by_force_leave_no_memory_behind) {
+  const threading_pool pool = make_pool(2);
+  int64_t before = 0;
+  number_arguments();
+  for (int64_t i = 0; i < share(1000); i++) {
+    IS(threading_pool_map(pool, leave_at_500, args, COUNT, results, THREADING_FOREVER), THREADING_FAILED);
+    if (i == 100) before = resident_bytes();
+  }
+  OK(threading_pool_wait(pool, THREADING_FOREVER));
+  // Each has two times 8 KB.
+  if (share(1000) == 1000) CHECK(resident_bytes() - before <= 4 << 20);
+  finish_pool(pool);
+}
+
 static void *fail_owned_5(void *arg) {
   if (arg == owned(5)) OK(threading_fail(5, NULL));
   return arg;

@@ -1054,6 +1054,7 @@ threading_status threading_fail(int32_t code, const char *message);
 /**
  * Sets the hook that hears of each thread whose target failed, on that thread, when the target has returned.
  *
+ * It also hears of what fails and has nobody to ask for it: timers, tasks without a future, initializers.
  * A target that was left by `pthread_exit` or cancellation is not told of, and neither is
  * threading_thread_run(). The hook may still run on another thread when it has been replaced.
  *
@@ -2575,7 +2576,8 @@ typedef struct threading_pool_options {
   const char *name_prefix;
   /**
    * Runs once in each worker, before its first task. When it answers anything but #THREADING_OK, or is left
-   * by `pthread_exit` or cancellation, the pool is broken: it runs nothing any more.
+   * by `pthread_exit` or cancellation, the pool is broken: it runs nothing any more, and the hook of
+   * threading_set_excepthook() hears of it.
    */
   threading_action initializer;
   /**
@@ -2606,7 +2608,7 @@ typedef struct threading_pool_options {
    */
   int32_t when_full;
   /**
-   * How many workers stay when there is nothing to do, however long; 0 is as 1.
+   * Workers that stay when there is nothing to do for longer than `idle_timeout_ns`; 0: none.
    */
   uint32_t min_workers;
   /**
@@ -2799,7 +2801,8 @@ threading_status threading_pool_map(threading_pool pool,
  * Tells which worker of its pool the running thread is, for example to use a place of its own in an array.
  *
  * No two threads that work in a pool at the same time have the same number. While a worker waits inside a
- * task another may stand in for it, with a number at or above the pool's `max_workers`.
+ * task another may stand in for it, with a number at or above the pool's `max_workers`; so has a thread that
+ * runs a parallel loop while all workers are busy.
  *
  * \returns 0 or more inside a task or the body of a loop, of the innermost pool; -1 elsewhere
  * \threadsafety any thread, but no signal handler

@@ -69,6 +69,7 @@ pub extern "C" fn threading_fail(code: i32, message: *const c_char) -> threading
 
 /// Sets the hook that hears of each thread whose target failed, on that thread, when the target has returned.
 ///
+/// It also hears of what fails and has nobody to ask for it: timers, tasks without a future, initializers.
 /// A target that was left by `pthread_exit` or cancellation is not told of, and neither is
 /// threading_thread_run(). The hook may still run on another thread when it has been replaced.
 ///

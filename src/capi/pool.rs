@@ -58,7 +58,8 @@ pub struct threading_pool_options {
     /// `ThreadPoolExecutor-0` for the first pool that is given none, `ThreadPoolExecutor-1` for the next.
     pub name_prefix: *const c_char,
     /// Runs once in each worker, before its first task. When it answers anything but #THREADING_OK, or is left
-    /// by `pthread_exit` or cancellation, the pool is broken: it runs nothing any more.
+    /// by `pthread_exit` or cancellation, the pool is broken: it runs nothing any more, and the hook of
+    /// threading_set_excepthook() hears of it.
     pub initializer: threading_action,
     /// The argument of the initializer and of the finalizer; it must outlive the last worker.
     pub initializer_arg: *mut c_void,
@@ -75,7 +76,7 @@ pub struct threading_pool_options {
     /// What becomes of a task when the queue is full: #THREADING_FULL_BLOCK, #THREADING_FULL_REJECT or
     /// #THREADING_FULL_CALLER_RUNS.
     pub when_full: i32,
-    /// How many workers stay when there is nothing to do, however long; 0 is as 1.
+    /// Workers that stay when there is nothing to do for longer than `idle_timeout_ns`; 0: none.
     pub min_workers: u32,
     /// Nanoseconds after which a worker with nothing to do ends; 0: workers stay.
     pub idle_timeout_ns: i64,
@@ -313,7 +314,8 @@ pub extern "C-unwind" fn threading_pool_map(
 /// Tells which worker of its pool the running thread is, for example to use a place of its own in an array.
 ///
 /// No two threads that work in a pool at the same time have the same number. While a worker waits inside a
-/// task another may stand in for it, with a number at or above the pool's `max_workers`.
+/// task another may stand in for it, with a number at or above the pool's `max_workers`; so has a thread that
+/// runs a parallel loop while all workers are busy.
 ///
 /// \returns 0 or more inside a task or the body of a loop, of the innermost pool; -1 elsewhere
 /// \threadsafety any thread, but no signal handler

@@ -108,9 +108,12 @@ fn spawn<R: Send + 'static>(work: impl FnOnce(Me) -> R + Send + 'static) -> shut
     shuttle::thread::spawn(|| as_thread(work))
 }
 
+/// What a task does.
+type Work = Box<dyn FnOnce(Me)>;
+
 /// What is queued: it counts how often it ran, and how often its argument was destroyed.
 struct Task {
-    work: Cell<Option<Box<dyn FnOnce(Me)>>>,
+    work: Cell<Option<Work>>,
     runs: AtomicUsize,
     ends: AtomicUsize,
 }
@@ -122,8 +125,7 @@ unsafe impl Send for Task {}
 
 impl Task {
     fn new(work: impl FnOnce(Me) + 'static) -> Arc<Task> {
-        let work: Box<dyn FnOnce(Me)> = Box::new(work);
-        Arc::new(Task { work: Cell::new(Some(work)), runs: AtomicUsize::new(0), ends: AtomicUsize::new(0) })
+        Arc::new(Task { work: Cell::new(Some(Box::new(work))), runs: AtomicUsize::new(0), ends: AtomicUsize::new(0) })
     }
 
     fn nothing() -> Arc<Task> {

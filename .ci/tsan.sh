@@ -22,7 +22,8 @@ thread_argument.argument_of_a_cancelled_thread                   the same
 event.set_from_a_signal_handler_wakes_the_thread_it_interrupts  TSan keeps signals for its interceptors; a wait has none
 exit.fault_D34_main_may_leave_by_pthread_exit     the last thread ends the process, but TSan has one of its own
 fork.a_forking_thread_may_return_in_the_child     exit handlers run on a thread that TSan has finished with, and crash
-queue_fork.a_fork_in_a_signal_handler_*           TSan's own part of fork() allocates, and it reports itself
+pool_fork.the_child_returns_from_the_task         the same
+queue_fork.a_fork_in_a_signal_handler_*           the part of fork() that TSan has allocates, and it reports itself
 unload.*                                          loads and unloads a shared library; here it is linked statically
 '
 

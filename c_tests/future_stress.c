@@ -95,7 +95,8 @@ static void *use_all(void *arg) {
         threading_future all[SLOTS];
         for (int i = 0; i < SLOTS; i++) all[i].id = atomic_load(&slots[i]);
         const int32_t when = (int32_t)(next_random(&state) % 3);
-        ONE_OF(threading_futures_wait(all, SLOTS, when, next_random(&state), NULL), THREADING_OK, THREADING_TIMEOUT, THREADING_E_HANDLE);
+        ONE_OF(threading_futures_wait(all, SLOTS, when, next_random(&state), NULL), THREADING_OK,
+               THREADING_TIMEOUT, THREADING_E_HANDLE);
       }
     }
   }

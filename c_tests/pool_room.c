@@ -192,7 +192,8 @@ TEST(a_full_pool_and_a_group) {
     const threading_future queued = submit(pool, give_back, NULL);
     const bool runs = when_full == THREADING_FULL_CALLER_RUNS;
     for (int i = 0; i < 5; i++)
-      IS(threading_group_submit(group, count_target, (void *)&count), runs ? THREADING_OK : THREADING_TIMEOUT);
+      IS(threading_group_submit(group, count_target, (void *)&count),
+         runs ? THREADING_OK : THREADING_TIMEOUT);
     EQ(atomic_load(&count), runs ? 5 : 0);
     OK(threading_group_wait(group, 0));
     release_workers(&gate, 1, &held);
@@ -222,7 +223,8 @@ static void use_workers(threading_pool pool, int32_t count) {
   make_gate(&gate);
   threading_future held[8];
   hold_workers(pool, &gate, count, held);
-  WAIT_UNTIL(stats_of(pool).workers == (uint32_t)count);  // those that were too many may be about to end
+  // Those that were too many may be about to end.
+  WAIT_UNTIL(stats_of(pool).workers == (uint32_t)count);
   release_workers(&gate, count, held);
 }
 

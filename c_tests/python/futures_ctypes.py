@@ -10,15 +10,15 @@ import threading
 import weakref
 from concurrent.futures import CancelledError, InvalidStateError, TimeoutError, _base
 from ctypes import (CFUNCTYPE, POINTER, Structure, byref, c_char_p, c_int32, c_int64, c_size_t, c_uint32, c_uint64,
-                    c_void_p, create_string_buffer, sizeof)
+                    c_void_p, create_string_buffer, pythonapi, sizeof)
 
 from threading_ctypes import (_Object, _answer, _declare, _done, _library, _nanoseconds, _E_STATE, _BROKEN,
                               _FAILED, _FOREVER, _OK, _TIMED_OUT)
 
 _TARGET = CFUNCTYPE(c_void_p, c_void_p)
 _INITIALIZER = CFUNCTYPE(c_int32, c_void_p)
-_EXECUTED = CFUNCTYPE(None, c_void_p)
-_CALLBACK = CFUNCTYPE(None, c_uint64, c_void_p)
+_CALLBACK = CFUNCTYPE(None, c_void_p)
+_DONE_CALLBACK = CFUNCTYPE(None, c_uint64, c_void_p)
 _DESTRUCTOR = CFUNCTYPE(None, c_void_p)
 _HANDLE, _NUMBER, _TIMEOUT, _OUT = c_uint64, c_void_p, c_int64, POINTER(c_uint64)
 
@@ -27,7 +27,7 @@ class _Options(Structure):
     _fields_ = [("size", c_size_t), ("name_prefix", c_char_p), ("initializer", _INITIALIZER),
                 ("initializer_arg", c_void_p), ("stack_size", c_size_t), ("priority", c_int32), ("daemon", c_int32),
                 ("max_queued", c_int64), ("when_full", c_int32), ("min_workers", c_uint32),
-                ("idle_timeout_ns", c_int64), ("arg_destructor", _DESTRUCTOR), ("finalizer", _EXECUTED)]
+                ("idle_timeout_ns", c_int64), ("arg_destructor", _DESTRUCTOR), ("finalizer", _CALLBACK)]
 
 
 class _Statistics(Structure):
@@ -43,12 +43,12 @@ _declare(c_int32, "future_set_result", _HANDLE, _NUMBER)
 _declare(c_int32, "future_set_failure", _HANDLE, c_int32, c_char_p)
 _declare(c_int32, "future_result", _HANDLE, _TIMEOUT, POINTER(c_void_p))
 _declare(c_int32, "future_failure", _HANDLE, _TIMEOUT, POINTER(c_int32), c_char_p, c_size_t, POINTER(c_size_t))
-_declare(c_int32, "future_add_done_callback", _HANDLE, _CALLBACK, _NUMBER, _DESTRUCTOR)
+_declare(c_int32, "future_add_done_callback", _HANDLE, _DONE_CALLBACK, _NUMBER, _DESTRUCTOR)
 _declare(c_int32, "futures_wait", _OUT, c_size_t, c_int32, _TIMEOUT, POINTER(c_int32))
 _declare(c_int32, "pool_create", c_uint32, POINTER(_Options), _OUT)
 _declare(c_int32, "pool_destroy", _HANDLE)
 _declare(c_int32, "pool_submit", _HANDLE, _TARGET, _NUMBER, _OUT)
-_declare(c_int32, "pool_execute", _HANDLE, _EXECUTED, _NUMBER)
+_declare(c_int32, "pool_execute", _HANDLE, _CALLBACK, _NUMBER)
 _declare(c_int32, "pool_shutdown", _HANDLE, c_int32, c_int32)
 _declare(c_int32, "pool_stats", _HANDLE, POINTER(_Statistics))
 _declare(c_int64, "now")
@@ -61,6 +61,7 @@ _declare(c_int32, "thread_name", _HANDLE, c_char_p, c_size_t, POINTER(c_size_t))
 _declare(c_int32, "thread_join", _HANDLE, _TIMEOUT)
 
 _CANCELLED, _CLOSED, _E_HANDLE = 3, 4, -1
+_GIL_WAS_LOCKED = 0
 _WHEN = {_base.FIRST_COMPLETED: 0, _base.FIRST_EXCEPTION: 1, _base.ALL_COMPLETED: 2}
 
 _numbers = itertools.count(1)
@@ -185,7 +186,7 @@ class Future(_Object):
             _done(status)
 
 
-@_CALLBACK
+@_DONE_CALLBACK
 def _run_callback(_, number):
     future, fn = _callbacks[number]
     try:
@@ -248,7 +249,7 @@ def _drop_call(number):
         del _calls[number]
 
 
-@_EXECUTED
+@_CALLBACK
 def _nothing(_):
     pass
 
@@ -271,13 +272,18 @@ class _Worker:
 
 
 class _Workers:
-    """The threads that a pool has had, of which the library tells when they begin."""
+    """The threads that a pool has had, of which the library tells when they begin and end.
+
+    Between the two they keep their state in the interpreter. Else each call would make one and end it, and the lock of
+    that is, up to Python 3.11, not set free in a child that is forked meanwhile.
+    """
 
     def __init__(self, initializer, initargs):
         self._initializer, self._initargs = initializer, initargs
         self._threads, self._changed = [], threading.Condition()
 
     def begin(self):
+        pythonapi.PyGILState_Ensure()
         with self._changed:
             self._threads.append(_Worker())
             self._changed.notify_all()
@@ -289,6 +295,10 @@ class _Workers:
             _base.LOGGER.critical("Exception in initializer:", exc_info=True)
             _done(_library.threading_fail(_FAILED, _text(error)))
             return _FAILED
+
+    @staticmethod
+    def end():
+        pythonapi.PyGILState_Release(_GIL_WAS_LOCKED)
 
     def call_begins(self):
         with self._changed:
@@ -311,6 +321,11 @@ def _begin_worker(number):
     return _workers[number].begin()
 
 
+@_CALLBACK
+def _end_worker(number):
+    _workers[number].end()
+
+
 class ThreadPoolExecutor(_base.Executor, _Object):
     """submit() and shutdown() are the library's; map() is the interpreter's, over submit()."""
 
@@ -325,7 +340,7 @@ class ThreadPoolExecutor(_base.Executor, _Object):
         number = next(_numbers)
         self._workers = _workers[number] = _Workers(initializer, initargs)
         options = _Options(size=sizeof(_Options), name_prefix=thread_name_prefix.encode(), initializer=_begin_worker,
-                           initializer_arg=number, arg_destructor=_drop_call)
+                           initializer_arg=number, arg_destructor=_drop_call, finalizer=_end_worker)
         _Object.__init__(self, "pool", "create", max_workers or 0, byref(options))
         _executors.add(self)
 
@@ -364,9 +379,11 @@ _executors = weakref.WeakSet()
 
 
 def _at_exit():
-    for executor in list(_executors):
-        executor.shutdown(wait=False)
-    _done(_library.threading_shutdown(_FOREVER))
+    executors = list(_executors)
+    for wait in False, True:
+        for executor in executors:
+            executor.shutdown(wait)
+    _done(_library.threading_shutdown(_FOREVER))  # also for pools whose executor is no more
 
 
 # From Python 3.9 on before all that atexit calls, as the interpreter's own pools.

@@ -2,14 +2,14 @@
 
 use super::deque::Deque;
 use super::entry::Entry;
-use super::idle::{Call, Counts, Idle, SPARES, TAKEN, THREADS};
+use super::idle::{Call, Counts, Idle, LOOKING, SPARES, TAKEN, THREADS};
 use super::injector::Injector;
 use super::parallel::Fork;
 use super::ring::Ring;
 use crate::atomic::{AtomicI64, AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
 use crate::error::{Error, Result};
 use crate::frame::{Ask, Callback};
-use crate::park::fence;
+use crate::park::{Spin, fence};
 use crate::thread::text::Text;
 use core::alloc::Layout;
 use core::ffi::c_void;
@@ -86,6 +86,8 @@ pub(super) struct Body {
     pub(super) orphan: AtomicU32,
     /// How often a seat's queue was given back to all.
     pub(super) returned: AtomicU64,
+    /// Guests that wait for the seat of somebody who looks for work.
+    pub(super) guests: AtomicU32,
     /// Names given to threads so far.
     pub(super) named: AtomicU32,
     /// One who waits for room in the queue sleeps on this.
@@ -128,6 +130,7 @@ impl Body {
             users: AtomicU64::new(1),
             alive: AtomicU64::new(0),
             orphan: AtomicU32::new(0),
+            guests: AtomicU32::new(0),
             returned: AtomicU64::new(0),
             named: AtomicU32::new(0),
             room: AtomicU64::new(0),
@@ -165,14 +168,20 @@ impl Body {
         seat
     }
 
-    /// A seat beyond those that there are, for a guest that cannot wait for one.
-    pub(super) fn take_extra_seat(&self) -> Option<&Seat> {
-        self.idle.shift(TAKEN, 0);
-        let seat = self.free_seat();
-        if seat.is_none() {
-            self.idle.shift(0, TAKEN);
+    /// A seat for a guest. One who only looks for work gives up his, so it waits for that; when all work there is none.
+    pub(super) fn take_seat_from_searchers(&self) -> Option<&Seat> {
+        let seat = self.take_seat();
+        if seat.is_some() || self.idle.counts().of(LOOKING) == 0 {
+            return seat;
         }
-        seat
+        self.guests.fetch_add(1, SeqCst);
+        let mut seat = None;
+        let mut spin = Spin::long();
+        while seat.is_none() && self.idle.counts().of(LOOKING) > 0 && spin.next() {
+            seat = self.take_seat();
+        }
+        self.guests.fetch_sub(1, SeqCst);
+        seat.or_else(|| self.take_seat())
     }
 
     fn free_seat(&self) -> Option<&Seat> {
@@ -256,8 +265,7 @@ impl Body {
     #[inline(always)]
     pub(super) fn notify(&self) -> bool {
         fence::light();
-        // Unless somebody has taken it by now, who needs no help.
-        !self.idle.is_awake() && self.has_work() && self.idle.call() == Call::Start
+        !self.idle.is_awake() && self.needs_more() && self.idle.call() == Call::Start
     }
 
     /// The same for what a thread has put into a queue of its own, by a plain store: one who looks already is relied
@@ -269,7 +277,13 @@ impl Body {
             return false;
         }
         crate::atomic::fence(SeqCst);
-        !self.idle.is_awake() && self.has_work() && self.idle.call() == Call::Start
+        !self.idle.is_awake() && self.needs_more() && self.idle.call() == Call::Start
+    }
+
+    /// Whether there is more to do than those will begin with who are about to look: somebody may have taken it by now.
+    fn needs_more(&self) -> bool {
+        let beginning = self.idle.beginning.load(SeqCst);
+        self.has_work() && (beginning == 0 || self.queued() > beginning as u64)
     }
 
     /// Takes a task from outside, and up to `more` others into `ring`.

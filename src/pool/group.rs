@@ -5,7 +5,7 @@
 //! behind that lead to nothing.
 
 use super::body::{Body, try_box};
-use super::run::{self, What};
+use super::run::{self, Ended, What};
 use super::worker::{self, Worker};
 use crate::atomic::{AtomicPtr, AtomicU64, Ordering::*};
 use crate::error::{Error, Result};
@@ -165,7 +165,7 @@ impl Group {
     }
 }
 
-fn part_ended(_: &Worker, owner: *const c_void, _: *mut c_void, failure: &mut Failure) {
+fn part_ended(owner: *const c_void, Ended { failure, .. }: Ended) {
     // SAFETY: `step` passed a group that it is a user of on behalf of this task.
     let group = unsafe { &*owner.cast::<Group>() };
     if failure.failed {

@@ -63,6 +63,8 @@ pub(super) struct Idle {
     listeners: AtomicU64,
     /// Threads that tell of their last task and then look for work, as good as searching.
     pub(super) finishing: AtomicU32,
+    /// Threads in their initializers, each of which will then look for work.
+    pub(super) beginning: AtomicU32,
 }
 
 /// How many threads more there may be because others wait inside their tasks.
@@ -79,6 +81,7 @@ impl Idle {
             quiet: AtomicU64::new(0),
             listeners: AtomicU64::new(0),
             finishing: AtomicU32::new(0),
+            beginning: AtomicU32::new(0),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::thread::current;
 use crate::thread::failure::{self, Failure};
 use core::ffi::c_void;
 use core::mem::ManuallyDrop;
-use core::ptr::null_mut;
+use core::ptr::{null, null_mut};
 
 /// One function with its argument, as C passes it.
 #[derive(Clone, Copy)]
@@ -45,7 +45,7 @@ pub(crate) fn invoke(me: Me, pool: u64, tasks: &[Task]) -> Result {
 fn two(worker: &Worker, first: &Task, second: &Task) -> Result {
     let mut failure = ManuallyDrop::new(Failure::NONE);
     let place: *mut Failure = &raw mut *failure;
-    let level = Level::first(worker, null_mut(), place);
+    let level = Level::first(worker, null(), null_mut(), place);
     let loops = worker.loops.get();
     worker.loops.set(loops + 1);
     let me = worker.me;
@@ -78,7 +78,7 @@ fn any(me: Me, pool: u64, tasks: &[Task]) -> Result {
 pub(super) fn outermost(worker: &Worker, work: impl FnOnce(&Level)) -> Result {
     let mut failure = ManuallyDrop::new(Failure::NONE);
     let place: *mut Failure = &raw mut *failure;
-    let level = Level::first(worker, null_mut(), place);
+    let level = Level::first(worker, null(), null_mut(), place);
     parallel::join(worker);
     let me = worker.me;
     work(&level);
@@ -143,5 +143,6 @@ unsafe fn run_half(fork: *mut Fork, level: &Level) {
 pub(crate) fn worker_index(me: Me) -> Option<u32> {
     let worker = worker::of(me)?;
     let at_work = worker.loops.get() > 0 || !worker.running.get().is_null();
-    worker.seat().filter(|_| at_work).map(|seat| seat.index)
+    // Without a seat it works alone: nobody else has a number in this loop.
+    at_work.then(|| worker.seat().map_or(0, |seat| seat.index))
 }

@@ -4,7 +4,7 @@
 //! threads, not as many as arguments.
 
 use super::body::{Body, try_box};
-use super::run::{self, What};
+use super::run::{self, Ended, What};
 use super::worker::{self, Worker};
 use crate::atomic::{AtomicPtr, AtomicU64, Ordering::*};
 use crate::error::{Error, Result};
@@ -212,7 +212,7 @@ impl Job {
     }
 }
 
-fn item_ended(_: &Worker, item: *const c_void, result: *mut c_void, failure: &mut Failure) {
+fn item_ended(item: *const c_void, Ended { result, failure, by_force }: Ended) {
     // SAFETY: `step` passed an `Item` that outlives its task, and is a user of the job on its behalf.
     let (job, at) = unsafe {
         let item = &*item.cast::<Item>();
@@ -226,6 +226,10 @@ fn item_ended(_: &Worker, item: *const c_void, result: *mut c_void, failure: &mu
     }
     job.ended();
     job.let_go();
+    if by_force {
+        // Also for the ticket, or the caller of `map`, who will not come back to it.
+        job.let_go();
+    }
 }
 
 /// A ticket has come through the pool: works until there are no more arguments.

@@ -90,6 +90,8 @@ pub(super) struct Level {
     /// What was put into the deque at this step and has not been settled; or at the outermost step the stolen
     /// fork that the thread does.
     pub(super) fork: Cell<*mut Fork>,
+    /// Somebody has stolen it: the deque holds only what was put there before.
+    gone: Cell<bool>,
     pub(super) stolen: bool,
     /// Where failures of this step's callbacks go.
     pub(super) failure: *mut Failure,
@@ -114,6 +116,7 @@ impl Level {
             worker: outer.worker,
             outer,
             fork: Cell::new(null_mut()),
+            gone: Cell::new(false),
             stolen: false,
             failure: outer.failure,
             outer_failure: null_mut(),
@@ -121,13 +124,20 @@ impl Level {
         }
     }
 
-    /// The first step of what begins here, which is nothing but `fork` if that was stolen.
+    /// The first step of what begins here, which is nothing but `fork` if that was stolen; then `outer` is the step
+    /// that waits meanwhile, if one does.
     #[inline(always)]
-    pub(super) fn first(worker: &Worker, fork: *mut Fork, failure: *mut Failure) -> Level {
+    pub(super) fn first(
+        worker: &Worker,
+        outer: *const Level,
+        fork: *mut Fork,
+        failure: *mut Failure,
+    ) -> Level {
         Level {
             worker,
-            outer: core::ptr::null(),
+            outer,
             fork: Cell::new(fork),
+            gone: Cell::new(false),
             stolen: !fork.is_null(),
             failure,
             outer_failure: worker.innermost().replace(failure),
@@ -153,30 +163,46 @@ unsafe extern "C-unwind" fn was_left(level: *mut c_void) {
         let level = &*level.cast::<Level>();
         (&*level.worker, level)
     };
-    // SAFETY: the failure of the innermost step's work belongs to this thread.
-    let failure = unsafe { &mut *level.failure };
-    if !failure.failed {
-        *failure = Failure { failed: true, code: super::run::LEFT, message: Text::EMPTY };
-    }
     loop {
+        // SAFETY: the failure of each step's work belongs to this thread.
+        let failure = unsafe { &mut *level.failure };
+        if !failure.failed {
+            *failure = Failure { failed: true, code: super::run::LEFT, message: Text::EMPTY };
+        }
         let fork = level.fork.get();
         if level.stolen {
             end_stolen(worker, level, fork);
-            return;
+        } else {
+            let held = !fork.is_null();
+            if held && (level.gone.get() || !worker.seat().is_some_and(|seat| seat.forks.pop())) {
+                wait_asleep(worker, fork);
+            }
+            free(level.memory.replace(null_mut()));
         }
-        if !fork.is_null() && !worker.seat().is_some_and(|seat| seat.forks.pop()) {
-            wait_for(worker, fork);
-        }
-        free(level.memory.replace(null_mut()));
         if level.outer.is_null() {
-            // SAFETY: as above.
-            unsafe { ManuallyDrop::drop(&mut *level.failure.cast::<ManuallyDrop<Failure>>()) };
-            worker.innermost().set(level.outer_failure);
-            leave(worker);
+            if !level.stolen {
+                // SAFETY: as above; nobody will ask for it.
+                unsafe { (*level.failure).clear() };
+                worker.innermost().set(level.outer_failure);
+                leave(worker);
+            }
             return;
         }
         // SAFETY: as above.
         level = unsafe { &*level.outer };
+    }
+}
+
+/// Waits for a fork whose maker is being left by force: nothing is begun any more on this stack.
+#[cold]
+fn wait_asleep(worker: &Worker, fork: *mut Fork) {
+    // SAFETY: the fork is on this thread's stack, and its maker waits here.
+    let fork = unsafe { &*fork };
+    let mut spin = Spin::long();
+    while fork.latch.load(Acquire) < DONE {
+        if !spin.next() {
+            sleep_on(worker, fork);
+        }
     }
 }
 
@@ -258,10 +284,12 @@ pub(super) fn take_back(level: &Level) -> bool {
     let mine = worker.seat().is_some_and(|seat| seat.forks.pop());
     if !mine {
         let fork = level.fork.get();
-        wait_for(worker, fork);
+        level.gone.set(true);
+        wait_for(level, fork);
         adopt_failure(level, fork);
     }
     level.fork.set(null_mut());
+    level.gone.set(false);
     mine
 }
 
@@ -284,7 +312,8 @@ fn adopt_failure(level: &Level, fork: *mut Fork) {
 /// Waits until a stolen fork is done, and meanwhile does what was split off it.
 #[cold]
 #[inline(never)]
-fn wait_for(worker: &Worker, fork: *mut Fork) {
+fn wait_for(level: &Level, fork: *mut Fork) {
+    let worker = level.worker();
     // SAFETY: the fork is on this thread's stack, and its maker is here.
     let fork = unsafe { &*fork };
     let mut spin = Spin::long();
@@ -295,7 +324,7 @@ fn wait_for(worker: &Worker, fork: *mut Fork) {
             && let Some(part) = thief.forks.steal(fork.base.load(Relaxed))
         {
             join(worker);
-            do_stolen(worker, part);
+            do_stolen(worker, level, part);
             spin = Spin::long();
         } else if !spin.next() {
             sleep_on(worker, fork);
@@ -318,7 +347,7 @@ fn sleep_on(worker: &Worker, fork: &Fork) {
 }
 
 /// Does a stolen fork, on behalf of whoever made it; the worker has joined parallel work for it.
-pub(super) fn do_stolen(worker: &Worker, fork: *mut Fork) {
+pub(super) fn do_stolen(worker: &Worker, outer: *const Level, fork: *mut Fork) {
     // SAFETY: a fork that was stolen stays until it is done.
     let its = unsafe { &*fork };
     if let Some(seat) = worker.seat() {
@@ -326,7 +355,7 @@ pub(super) fn do_stolen(worker: &Worker, fork: *mut Fork) {
         its.thief.store((seat as *const Seat).cast_mut(), Release);
     }
     let mut failure = ManuallyDrop::new(Failure::NONE);
-    let level = Level::first(worker, fork, &raw mut *failure);
+    let level = Level::first(worker, outer, fork, &raw mut *failure);
     // SAFETY: as above; `run` belongs to this very fork.
     unsafe { (its.run)(fork, &level) };
     end_stolen(worker, &level, fork);

@@ -161,6 +161,7 @@ fn try_alone(level: &Level, of: &Loop, begin: i64, end: i64, result: *mut u8) ->
 fn run(level: &Level, of: &Loop, mut begin: i64, end: i64, result: *mut u8) {
     while begin < end && of.failed.load(Relaxed) == 0 {
         let length = end.saturating_sub(begin);
+        level.worker().look_for_seat();
         if length > of.grain && level.worker().seat().is_some_and(|seat| seat.forks.is_empty()) {
             let middle = begin + length / 2;
             match split(level, of, begin, middle, end, result) {

@@ -26,8 +26,16 @@ pub(super) enum What {
     Part {
         target: Target,
         owner: *const c_void,
-        ended: fn(&Worker, *const c_void, *mut c_void, &mut Failure),
+        ended: fn(*const c_void, Ended),
     },
+}
+
+/// How a part has ended.
+pub(super) struct Ended<'a> {
+    pub(super) result: *mut c_void,
+    pub(super) failure: &'a mut Failure,
+    /// The code that ran it is left, too: what that had still to do is to be done now.
+    pub(super) by_force: bool,
 }
 
 /// A task that runs; it lives on the stack of its thread.
@@ -98,7 +106,7 @@ pub(super) fn run(worker: &Worker, what: What, arg: *mut c_void) {
         // SAFETY: the pool's maker promised that it may be called with the argument of each task, once.
         unsafe { frame::call(destructor, arg, left) };
     }
-    settle(&running);
+    settle(&running, false);
 }
 
 /// The object that a task is known by: its future.
@@ -113,7 +121,7 @@ fn object(what: What) -> u64 {
 }
 
 /// The task is over: counts it, then tells whoever waits for it.
-fn settle(running: &Running) {
+fn settle(running: &Running, by_force: bool) {
     // SAFETY: the worker outlives its tasks.
     let worker = unsafe { &*running.worker };
     worker.running.set(running.outer);
@@ -149,7 +157,7 @@ fn settle(running: &Running) {
             }
         }
         What::Part { owner, ended, .. } => {
-            ended(worker, owner, running.result.get(), failure);
+            ended(owner, Ended { result: running.result.get(), failure, by_force });
             failure.clear();
         }
     }
@@ -169,7 +177,7 @@ unsafe extern "C-unwind" fn was_left(running: *mut c_void) {
         }
         destroy_argument(worker.body(), running.arg);
     }
-    settle(running);
+    settle(running, true);
     if worker.calls.replace(false) && running.outer.is_null() {
         parallel::leave(worker);
     }

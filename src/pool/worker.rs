@@ -77,6 +77,23 @@ impl Worker {
         }
     }
 
+    /// A guest has got a seat.
+    fn sit(&self, seat: &Seat) {
+        self.seat.set(seat);
+        seat.since.store(crate::time::now(), Relaxed);
+    }
+
+    /// A guest that works alone looks whether there is a seat by now.
+    #[inline(always)]
+    pub(super) fn look_for_seat(&self) {
+        if self.seat.get().is_null()
+            && self.guest
+            && let Some(seat) = self.body().take_seat()
+        {
+            self.sit(seat);
+        }
+    }
+
     /// Where `threading_fail` finds what it marks.
     #[inline(always)]
     pub(super) fn innermost(&self) -> &Cell<*mut Failure> {
@@ -294,7 +311,7 @@ fn work(worker: &Worker, seat: &Seat, alone: bool) -> bool {
             pass_on(body);
         }
         if let Some(fork) = fork {
-            parallel::do_stolen(worker, fork);
+            parallel::do_stolen(worker, core::ptr::null(), fork);
         }
         if let Some(entry) = entry {
             bring_next(seat);
@@ -424,7 +441,7 @@ fn search(body: &Body) -> bool {
         if body.has_work() {
             return true;
         }
-        if body.state.load(Relaxed) != OPEN || !spin.next() {
+        if body.state.load(Relaxed) != OPEN || body.guests.load(Relaxed) > 0 || !spin.next() {
             return false;
         }
     }
@@ -482,11 +499,13 @@ unsafe extern "C-unwind" fn serve(worker: *mut c_void) {
     let body = worker.body();
     if body.plan.initializer.is_some() {
         // It may take long, and is no search: meanwhile others are woken, or started, for what comes.
+        body.idle.beginning.fetch_add(1, SeqCst);
         body.idle.shift(0, SEARCHING);
         if !run::initializer(worker) {
             super::break_pool(body);
         }
         body.idle.shift(SEARCHING, 0);
+        body.idle.beginning.fetch_sub(1, SeqCst);
     }
     worker.ready.set(true);
     loop {
@@ -564,7 +583,11 @@ unsafe extern "C-unwind" fn was_left(worker: *mut c_void) {
         counts += TAKEN;
     } else {
         // Left in the initializer, or in the finalizer, where it is not counted any more.
-        counts = if worker.ready.get() { 0 } else { THREADS };
+        counts = 0;
+        if !worker.ready.get() {
+            body.idle.beginning.fetch_sub(1, SeqCst);
+            counts = THREADS;
+        }
     }
     body.idle.shift(0, counts);
     if body.has_work() {
@@ -573,8 +596,8 @@ unsafe extern "C-unwind" fn was_left(worker: *mut c_void) {
     finalize(worker);
 }
 
-/// Runs `work`, which joins and leaves parallel work, as a guest of the pool; the guest uses `body` up. When all seats
-/// are taken it gets one more, and the first worker to finish its task stops. Nothing here
+/// Runs `work`, which joins and leaves parallel work, as a guest of the pool; the guest uses `body` up. While all seats
+/// are taken by those who work, the guest works alone. Nothing here
 /// is dropped by unwinding.
 pub(super) fn as_guest<R>(me: Me, body: *const Body, work: impl FnOnce(&Worker) -> R) -> Result<R> {
     let own = current::own(me).inspect_err(|_| {
@@ -582,9 +605,8 @@ pub(super) fn as_guest<R>(me: Me, body: *const Body, work: impl FnOnce(&Worker) 
         unsafe { Body::let_go(body) };
     })?;
     let worker = Worker::new(me, body, true, &own.own.innermost);
-    if let Some(seat) = worker.body().take_seat().or_else(|| worker.body().take_extra_seat()) {
-        worker.seat.set(seat);
-        seat.since.store(crate::time::now(), Relaxed);
+    if let Some(seat) = worker.body().take_seat_from_searchers() {
+        worker.sit(seat);
     }
     worker.appear();
     Ok(work(&worker))

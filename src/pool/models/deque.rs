@@ -87,7 +87,9 @@ fn two_and_two_thieves() {
     let second = forks.pop(2);
     let first = forks.pop(1);
     assert!(second || !first, "the first is stolen before the second");
-    thieves.into_iter().for_each(|thief| drop(thief.join()));
+    for thief in thieves {
+        thief.join();
+    }
     forks.each_was_taken(2);
 }
 

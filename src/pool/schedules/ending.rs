@@ -133,12 +133,27 @@ fn shut_while_shrinking(me: Me) {
     end_pool(me, pool);
 }
 
+/// The only thread ends, another one is to be started for what was just queued, and the pool is shut: it is waited for.
+fn shut_while_one_starts(me: Me) {
+    let pool = pool_of(me, 1);
+    let tasks = [0; 2].map(|_| Task::nothing());
+    assert_eq!(tasks[0].execute(me, pool), Ok(()));
+    let last = tasks[1].clone();
+    let queues = spawn(move |me| last.execute(me, pool));
+    assert_eq!(shutdown(me, pool, true, false), Ok(()));
+    let ran = tasks.each_ref().map(|task| task.runs());
+    let taken = queues.join().unwrap().is_ok();
+    assert_eq!(ran, [1, taken as usize], "all that was taken has run");
+    end_pool(me, pool);
+}
+
 #[test]
 fn shutting() {
     holds("pool: shut while queued", shut);
     holds("pool: shut while idle", shut_while_idle);
     holds("pool: shut while one works", shut_while_one_works);
     holds("pool: shut by a task", shut_by_a_task);
+    holds("pool: shut while one starts", shut_while_one_starts);
     holds("pool: shut while shrinking", shut_while_shrinking);
 }
 

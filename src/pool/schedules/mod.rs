@@ -125,7 +125,11 @@ unsafe impl Send for Task {}
 
 impl Task {
     fn new(work: impl FnOnce(Me) + 'static) -> Arc<Task> {
-        Arc::new(Task { work: Cell::new(Some(Box::new(work))), runs: AtomicUsize::new(0), ends: AtomicUsize::new(0) })
+        Arc::new(Task {
+            work: Cell::new(Some(Box::new(work))),
+            runs: AtomicUsize::new(0),
+            ends: AtomicUsize::new(0),
+        })
     }
 
     fn nothing() -> Arc<Task> {

@@ -256,6 +256,11 @@ impl Body {
             && self.returned.load(SeqCst) == returned
     }
 
+    /// Whether there is no thread of the pool, nor one that is about to be started: it is counted before it is alive.
+    pub(super) fn is_over(&self) -> bool {
+        self.idle.counts().of(THREADS) == 0 && self.alive.load(SeqCst) == 0
+    }
+
     /// Tasks that nobody has begun.
     pub(super) fn queued(&self) -> u64 {
         self.injector.length() + self.others(0).map(|seat| seat.ring.length() as u64).sum::<u64>()

@@ -19,7 +19,7 @@ pub(crate) fn shutdown(me: Me, pool: u64, wait: bool, cancel: bool) -> Result {
     } else {
         close(held, if cancel { EMPTYING } else { SHUT });
         if wait {
-            held.idle.listen(me, pool, Timeout::FOREVER, || held.alive.load(SeqCst) == 0);
+            held.idle.listen(me, pool, Timeout::FOREVER, || held.is_over());
         }
         Ok(())
     };
@@ -85,7 +85,7 @@ pub(crate) fn destroy(me: Me, pool: u64) -> Result {
     if closed && !held.plan.daemon && held.epoch == epoch() {
         ORPHANS.fetch_add(1, SeqCst);
         held.orphan.store(1, SeqCst);
-        if held.alive.load(SeqCst) == 0 {
+        if held.is_over() {
             settle_orphan(held);
         }
     }

@@ -473,6 +473,9 @@ pub(super) fn start(body: &Body) -> Result {
     body.alive.fetch_sub(1, SeqCst);
     let counts = body.idle.shift(0, THREADS + SEARCHING);
     body.idle.tell_quiet();
+    if body.is_over() {
+        super::shutdown::settle_orphan(body);
+    }
     if counts.of(THREADS) == 0 { Err(error) } else { Ok(()) }
 }
 
@@ -550,13 +553,13 @@ fn is_gone(body: *const c_void) {
     // SAFETY: the thread was a user of the body since `start`.
     let gone = unsafe { &*body.cast::<Body>() };
     if gone.epoch == super::epoch() {
-        let last = gone.alive.fetch_sub(1, SeqCst) == 1;
+        gone.alive.fetch_sub(1, SeqCst);
         gone.idle.tell_quiet();
         if gone.state.load(SeqCst) != OPEN {
             // It may have taken the permit that was meant for another one.
             gone.idle.call_all();
         }
-        if last {
+        if gone.is_over() {
             super::shutdown::settle_orphan(gone);
         }
     }

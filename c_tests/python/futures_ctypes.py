@@ -280,7 +280,7 @@ class _Workers:
 
     def __init__(self, initializer, initargs):
         self._initializer, self._initargs = initializer, initargs
-        self._threads, self._changed = [], threading.Condition()
+        self._threads, self._calls, self._changed = [], 0, threading.Condition()
 
     def begin(self):
         pythonapi.PyGILState_Ensure()
@@ -302,7 +302,14 @@ class _Workers:
 
     def call_begins(self):
         with self._changed:
+            self._calls += 1
             self._changed.notify_all()
+
+    def wait_for_a_call(self):
+        """Waits until the first call has begun."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._calls > 0, timeout=60):
+                raise AssertionError("no call has begun")
 
     def at_rest(self, statistics, most):
         """The threads, when no more are about to come: the pool has all it may, or all calls have begun."""

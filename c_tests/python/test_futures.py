@@ -86,11 +86,11 @@ def assert_python_ok(option, program, **variables):
 
 
 class PatientExecutor(ThreadPoolExecutor):
-    """submit() returns when the call has begun, or all workers are there, as with an interpreter that starts them."""
+    """submit() returns when a first call has begun. The interpreter's waits until the thread that it starts runs."""
 
     def submit(self, *args, **kwargs):
         future = super().submit(*args, **kwargs)
-        self._threads
+        self._workers.wait_for_a_call()
         return future
 
 

@@ -212,7 +212,7 @@ pub(super) fn claim(me: Me, slot: &'static Slot<Future>) -> bool {
         (bits & STATE == PENDING || seeded(Seed::Claim)).then_some(bits & !QUEUED | RUNNING | BUSY)
     });
     if claimed.is_some() {
-        slot.head.owner.store(me.id(), SeqCst);
+        slot.head.owner.store(me.id(), Release);
     }
     claimed.is_some()
 }
@@ -224,7 +224,7 @@ pub(super) fn claim_awaited(me: Me, future: Live<Future>) -> bool {
         _ => Err(Error::Begun),
     });
     if claimed.is_ok() {
-        future.slot.head.owner.store(me.id(), SeqCst);
+        future.slot.head.owner.store(me.id(), Release);
     }
     claimed.is_ok()
 }

@@ -50,30 +50,35 @@ impl PartialEq for Ranked {
 impl Eq for Ranked {}
 
 /// What stands behind the guard.
+///
+/// First what every put writes: with the guard and the length it fills one cache line, so that is all that goes to
+/// and fro between one who puts and one who takes.
+#[repr(C)]
 struct Inner {
-    head: *mut Chunk,
     tail: *mut Chunk,
-    /// Places in the first and the last chunk.
-    from: usize,
+    /// Places in the last and the first chunk.
     to: usize,
+    /// Sums of the times of putting and taking: their difference is the time spent waiting.
+    put: i64,
+    head: *mut Chunk,
+    from: usize,
+    taken: i64,
+    most: u64,
     /// An empty chunk, kept for the next time.
     spare: *mut Chunk,
     /// Priority below 0, and above.
     urgent: BinaryHeap<Ranked>,
     late: BinaryHeap<Ranked>,
     turn: u64,
-    /// Sums of the times of putting and taking: their difference is the time spent waiting.
-    put: i64,
-    taken: i64,
-    most: u64,
 }
 
 /// The queue.
+#[repr(C, align(64))]
 pub(super) struct Injector {
     guard: RawGuard,
-    inner: UnsafeCell<Inner>,
     length: AtomicU64,
     urgent: AtomicU64,
+    inner: UnsafeCell<Inner>,
 }
 
 // SAFETY: `inner` is used under the guard only.
@@ -135,9 +140,11 @@ impl Injector {
                 _ => inner.rank(entry, priority)?,
             }
             inner.put = inner.put.wrapping_add(now);
-            inner.most = inner.most.max(length + 1);
-            self.urgent.store(inner.urgent.len() as u64, Relaxed);
-            self.length.store(length + 1, SeqCst);
+            if priority < 0 {
+                self.urgent.store(inner.urgent.len() as u64, Relaxed);
+            }
+            // The guard's end publishes it; whoever looks without the guard looks again before he sleeps.
+            self.length.store(length + 1, Release);
             Ok(())
         })
     }
@@ -149,7 +156,10 @@ impl Injector {
         }
         let now = crate::time::ticks();
         self.with(|inner| {
+            let length = self.length.load(Relaxed);
             let (first, plain) = inner.next()?;
+            // It only grows between two takes.
+            inner.most = inner.most.max(length);
             let mut count = 1;
             if let Some(ring) = ring.filter(|_| plain) {
                 while count <= more && ring.has_room() {
@@ -159,8 +169,10 @@ impl Injector {
                 }
             }
             inner.taken = inner.taken.wrapping_add(now.wrapping_mul(count as i64));
-            self.urgent.store(inner.urgent.len() as u64, Relaxed);
-            self.length.store(self.length.load(Relaxed) - count, SeqCst);
+            if !plain {
+                self.urgent.store(inner.urgent.len() as u64, Relaxed);
+            }
+            self.length.store(length - count, Release);
             Some(first)
         })
     }
@@ -172,9 +184,10 @@ impl Injector {
         }
         let now = crate::time::ticks();
         self.with(|inner| {
+            inner.most = inner.most.max(self.length.load(Relaxed));
             let entry = inner.shift()?;
             inner.taken = inner.taken.wrapping_add(now);
-            self.length.store(self.length.load(Relaxed) - 1, SeqCst);
+            self.length.store(self.length.load(Relaxed) - 1, Release);
             Some(entry)
         })
     }
@@ -183,8 +196,9 @@ impl Injector {
     pub(super) fn history(&self) -> (u64, i64) {
         let now = crate::time::ticks();
         self.with(|inner| {
-            let waiting = now.wrapping_mul(self.length.load(Relaxed) as i64);
-            (inner.most, inner.taken.wrapping_add(waiting).wrapping_sub(inner.put).max(0))
+            let length = self.length.load(Relaxed);
+            let waiting = now.wrapping_mul(length as i64);
+            (inner.most.max(length), inner.taken.wrapping_add(waiting).wrapping_sub(inner.put).max(0))
         })
     }
 }

@@ -6,16 +6,21 @@
 use super::{
     AWAITED, DAEMON, ENDED, FOREIGN, HIDDEN, Handle, LOST, STARTED, Thread, control, current, registry,
 };
-use crate::atomic::{AtomicU32, Ordering::*};
+use crate::atomic::{AtomicUsize, Ordering::*};
 use crate::error::{Error, Result};
 use crate::park::{Record, Spin, inside, records};
 use crate::slot::{Object, index_of};
 use crate::sync;
-use crate::sys::native;
+use crate::sys::{native, tls};
 use core::cell::UnsafeCell;
 
-/// Whether the fork in progress holds the registry's guard.
-static HELD: AtomicU32 = AtomicU32::new(0);
+/// The thread whose fork in progress holds the registry's guard; another one that forks may have given up.
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
+/// The thread that forks, by the place of its thread-local block: the library need not know it.
+fn this_thread() -> usize {
+    tls::with(|block| core::ptr::from_ref(block).addr())
+}
 
 /// How often the guard is tried before a fork goes on without it: seconds, with turns for others.
 const TRIES: u32 = 100_000;
@@ -81,13 +86,13 @@ fn participants(mut visit: impl FnMut(&mut (Participant, bool))) {
 extern "C" fn before() {
     inside::suspend();
     if try_long(|| registry::GUARD.try_enter()) {
-        HELD.store(1, Relaxed);
+        HELD.store(this_thread(), Relaxed);
         participants(|(participant, held)| *held = try_long(participant.before));
     }
 }
 
 extern "C" fn in_parent() {
-    if HELD.swap(0, Relaxed) == 1 {
+    if HELD.compare_exchange(this_thread(), 0, Relaxed, Relaxed).is_ok() {
         participants(|(participant, held)| (participant.after)(false, *held));
         registry::GUARD.leave();
     }

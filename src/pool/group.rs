@@ -5,6 +5,7 @@
 //! behind that lead to nothing.
 
 use super::body::{Body, try_box};
+use super::leads;
 use super::run::{self, Ended, What};
 use super::worker::{self, Worker};
 use crate::atomic::{AtomicPtr, AtomicU64, Ordering::*};
@@ -202,7 +203,7 @@ impl Group {
         };
         // The ticket's own part.
         self.users.fetch_add(1, Relaxed);
-        let queued = super::put(me, self.body, worker::group_entry(self), 0);
+        let queued = super::put(me, self.body, leads::group_entry(self), 0);
         if let Err(error) = queued {
             self.users.fetch_sub(1, Relaxed);
             if error == Error::CallerRuns {

@@ -4,6 +4,7 @@
 //! threads, not as many as arguments.
 
 use super::body::{Body, try_box};
+use super::leads;
 use super::run::{self, Ended, What};
 use super::worker::{self, Worker};
 use crate::atomic::{AtomicPtr, AtomicU64, Ordering::*};
@@ -114,7 +115,7 @@ impl Job {
         let tickets = (self.body().idle.seats() as usize).min(self.args.len());
         for ticket in 0..tickets {
             self.users.fetch_add(1, Relaxed);
-            if let Err(error) = super::put_unbounded(me, self.body, worker::map_entry(self)) {
+            if let Err(error) = super::put_unbounded(me, self.body, leads::map_entry(self)) {
                 self.users.fetch_sub(1, Relaxed);
                 if ticket == 0 {
                     self.skip_rest(false);

@@ -2,7 +2,7 @@
 //!
 //! | file                          | what                                                        |
 //! |-------------------------------|-------------------------------------------------------------|
-//! | idle, worker, README.md       | who works, who looks for work, who sleeps                   |
+//! | idle, life, work, worker      | who works, who looks for work, who sleeps; README.md        |
 //! | injector, ring, deque         | what is queued: for all, for a seat, as a part of a loop    |
 //! | body                          | what a pool consists of                                     |
 //! | run                           | one task from begin to end                                  |
@@ -19,6 +19,8 @@ pub(crate) mod group;
 mod idle;
 mod injector;
 pub(crate) mod invoke;
+mod leads;
+mod life;
 pub(crate) mod map;
 mod parallel;
 pub(crate) mod range;
@@ -29,6 +31,7 @@ mod schedules;
 mod shutdown;
 mod statistics;
 pub(crate) mod wait;
+mod work;
 mod worker;
 
 pub(crate) use body::WhenFull;
@@ -318,8 +321,8 @@ fn after_put(me: Me, put: Put) -> Result<bool> {
     let held = unsafe { &*body };
     let outcome = match put {
         // Queued it is in any case: another thread of the pool is there, or comes with the next task.
-        Put::Start(_) => worker::start(held).or(Ok(())),
-        Put::First(_) => worker::start(held),
+        Put::Start(_) => life::start(held).or(Ok(())),
+        Put::First(_) => life::start(held),
         _ if held.plan.when_full == WhenFull::Reject => Err(Error::Full),
         _ if held.plan.when_full == WhenFull::CallerRuns => Err(Error::CallerRuns),
         _ => wait_for_room(me, held),
@@ -393,7 +396,7 @@ pub(crate) fn execute(me: Me, pool: u64, callback: Callback, arg: *mut c_void) -
 pub(crate) fn submit(me: Me, pool: u64, target: Target, arg: *mut c_void, priority: i64) -> Result<u64> {
     let future = future::of_task(me, pool, target, arg)?;
     let (slot, index) = (future.slot, future.index());
-    match put_in(me, pool, worker::future_entry(index), priority) {
+    match put_in(me, pool, leads::future_entry(index), priority) {
         Ok(()) => Ok(future.id),
         Err(Error::CallerRuns) => {
             let ran = run_here(me, pool, |worker| {
@@ -462,8 +465,7 @@ pub(crate) fn resize(me: Me, pool: u64, max_workers: u32) -> Result {
     let held = unsafe { &*body };
     held.idle.set_workers(count);
     held.idle.call_all();
-    let called =
-        if held.has_work() && held.idle.call() == Call::Start { worker::start(held) } else { Ok(()) };
+    let called = if held.has_work() && held.idle.call() == Call::Start { life::start(held) } else { Ok(()) };
     // SAFETY: as above.
     unsafe { Body::let_go(body) };
     called.or(Ok(()))

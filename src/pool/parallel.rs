@@ -9,6 +9,7 @@
 //! up to where the work began here, and waits for the forks that others hold, whose memory is about to go.
 
 use super::body::Seat;
+use super::life;
 use super::worker::{self, Worker};
 use crate::atomic::{AtomicI64, AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
 use crate::frame::{self, Left};
@@ -272,7 +273,7 @@ pub(super) fn push(level: &Level, fork: *mut Fork) -> bool {
     }
     level.fork.set(fork);
     if worker.body().notify_of_own() {
-        let _ = worker::start(worker.body());
+        let _ = life::start(worker.body());
     }
     true
 }

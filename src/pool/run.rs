@@ -4,7 +4,8 @@ use super::body::Body;
 use super::callbacks;
 use super::future::{self, Future};
 use super::parallel;
-use super::worker::{self, Worker};
+use super::work;
+use super::worker::Worker;
 use crate::atomic::Ordering::*;
 use crate::error::Error;
 use crate::frame::{self, Callback, Left, Target};
@@ -143,15 +144,15 @@ fn settle(running: &Running, by_force: bool) {
         }
         What::Callback(_) => {}
         What::Task(slot, index) => {
-            worker::start_finishing(worker);
+            work::start_finishing(worker);
             let text = core::mem::replace(&mut failure.message, Text::EMPTY);
             let listed = match failure.failed {
                 true => future::fail(slot, index, failure.code, text),
                 false => future::finish(slot, index, running.result.get()),
             };
             if listed {
-                if worker::stop_finishing(worker) {
-                    worker::pass_on(worker.body());
+                if work::stop_finishing(worker) {
+                    work::pass_on(worker.body());
                 }
                 callbacks::run(slot, index);
             }

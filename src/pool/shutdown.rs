@@ -2,6 +2,8 @@
 
 use super::body::{BROKEN, Body, EMPTYING, SHUT};
 use super::idle::{Call, THREADS};
+use super::life;
+use super::work;
 use super::{DEFAULT, Pool, epoch, hold, is_own, worker};
 use crate::atomic::{AtomicU64, Ordering::*};
 use crate::error::{Error, Result};
@@ -36,13 +38,13 @@ fn close(body: &Body, state: u32) {
     let _ = inside::wait_until_left(body.id);
     if body.state.load(SeqCst) >= EMPTYING {
         while let Some(entry) = body.take_any() {
-            worker::drop_entry(body, entry);
+            work::drop_entry(body, entry);
         }
     }
     body.tell_room();
     body.idle.call_all();
     if body.has_work() && body.idle.call() == Call::Start {
-        let _ = worker::start(body);
+        let _ = life::start(body);
     }
     body.idle.tell_quiet();
 }
@@ -66,7 +68,7 @@ pub(crate) fn wait(me: Me, pool: u64, timeout: Timeout) -> Result {
 fn wait_quiet(me: Me, body: &Body, timeout: Timeout) -> Result {
     if body.has_work() && body.idle.counts().of(THREADS) == 0 {
         // The system had no thread for it when it was queued.
-        worker::call(body)?;
+        life::call(body)?;
     }
     if body.idle.listen(me, body.id, timeout, || body.is_quiet()) { Ok(()) } else { Err(Error::Timeout) }
 }

@@ -2,6 +2,7 @@
 
 use super::future::{self, AWAITED, Future, WATCH, WATCHED};
 use super::idle::TAKEN;
+use super::life;
 use super::run;
 use super::worker::{self, Worker};
 use crate::atomic::Ordering::*;
@@ -159,7 +160,7 @@ pub(super) fn block(worker: &Worker) {
         if worker.seat().is_some() {
             body.idle.block();
             if body.has_work() {
-                let _ = worker::call(body);
+                let _ = life::call(body);
             }
         }
         next = worker.outer;

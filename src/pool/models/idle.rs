@@ -1,6 +1,6 @@
 //! Who looks for work and who sleeps: no task is left lying, no permit is lost or left over.
 //!
-//! The threads here take the steps of worker.rs, with a counter for a queue.
+//! The threads here take the steps of life.rs and work.rs, with a counter for a queue.
 
 use super::*;
 use crate::atomic::{load_in_order, seeded};

@@ -1,0 +1,247 @@
+//! The life of a pool's thread: it looks for work, works, sleeps, and ends. README.md has the protocol.
+
+use super::body::{Body, OPEN, Seat};
+use super::idle::{LOOKING, SEARCHING, SLEEPING, TAKEN, THREADS};
+use super::run;
+use super::work::{empty_ring, stop_finishing, work};
+use super::worker::Worker;
+use crate::atomic::{Ordering::*, Seed, seeded};
+use crate::error::Result;
+use crate::frame::{self, Left, NOTHING};
+use crate::park::{Spin, fence};
+use crate::thread::start::{self, WorkerPlan};
+use crate::thread::text::Line;
+use crate::thread::{self, current};
+use crate::time::Deadline;
+use core::ffi::c_void;
+use core::fmt::Write;
+use core::ptr::null_mut;
+
+/// What a thread does after it has taken part.
+enum Then {
+    /// It sleeps; it is counted so already.
+    Sleep,
+    /// It was told to look again.
+    Again,
+    /// The process is another one: the pool has nothing to do with the thread any more.
+    Leave,
+}
+
+/// What a thread does from being told to look to going to sleep.
+fn take_part(worker: &Worker) -> Then {
+    let body = worker.body();
+    match body.take_seat() {
+        Some(seat) if !work_and_search(worker, seat) => return Then::Leave,
+        Some(_) => {}
+        None => drop(body.idle.shift(SLEEPING, SEARCHING)),
+    }
+    body.idle.tell_quiet();
+    fence::heavy();
+    // Without a free seat it can only sleep: whoever gives one back looks whether there is work.
+    if !seeded(Seed::Idle) && body.has_work() && body.idle.counts().of(TAKEN) < body.idle.seats() {
+        body.idle.get_up();
+        return Then::Again;
+    }
+    Then::Sleep
+}
+
+/// Works and looks for work until there is none, then gives up the seat and is counted as sleeping; false: the process
+/// is another one.
+fn work_and_search(worker: &Worker, seat: &Seat) -> bool {
+    let body = worker.body();
+    worker.seat.set(seat);
+    let mut looked = SEARCHING;
+    loop {
+        let alone = body.idle.shift(0, looked).of(SEARCHING) == 0;
+        looked = SEARCHING + LOOKING;
+        let dry = work(worker, seat, alone);
+        if body.epoch != super::epoch() {
+            return false;
+        }
+        if !dry {
+            stop_finishing(worker);
+            empty_ring(body, seat);
+            leave_seat(worker, seat);
+            body.idle.shift(SLEEPING, TAKEN);
+            return true;
+        }
+        body.idle.shift(looked, 0);
+        stop_finishing(worker);
+        body.idle.tell_quiet();
+        if !search(body) {
+            leave_seat(worker, seat);
+            body.idle.shift(SLEEPING, TAKEN + looked);
+            return true;
+        }
+    }
+}
+
+pub(super) fn leave_seat(worker: &Worker, seat: &Seat) {
+    worker.seat.set(core::ptr::null());
+    worker.body().free(seat);
+}
+
+/// Looks for a little while whether work comes.
+fn search(body: &Body) -> bool {
+    let mut spin = Spin::long();
+    loop {
+        if body.has_work() {
+            return true;
+        }
+        if body.state.load(Relaxed) != OPEN || body.guests.load(Relaxed) > 0 || !spin.next() {
+            return false;
+        }
+    }
+}
+
+/// Sees to it that somebody looks for work, starting a thread if need be. An error: there is no thread at all.
+pub(super) fn call(body: &Body) -> Result {
+    if body.idle.call() == super::idle::Call::Start { start(body) } else { Ok(()) }
+}
+
+/// Starts a thread that has been counted; without one it is not counted any more.
+pub(super) fn start(body: &Body) -> Result {
+    let mut line = Line::<256>::new();
+    let number = body.named.fetch_add(1, Relaxed);
+    let _ = write!(line, "{}_{number}", body.plan.prefix.as_str());
+    let held = body.hold();
+    body.alive.fetch_add(1, SeqCst);
+    let started = start::start_worker(WorkerPlan {
+        name: line.as_str(),
+        target: main,
+        arg: held.cast_mut().cast(),
+        daemon: body.plan.daemon,
+        stack_size: body.plan.stack_size,
+        nice: body.plan.priority,
+    });
+    let Err(error) = started else { return Ok(()) };
+    // SAFETY: taken above, for the thread that there is not.
+    unsafe { Body::let_go(held) };
+    body.alive.fetch_sub(1, SeqCst);
+    let counts = body.idle.shift(0, THREADS + SEARCHING);
+    body.idle.tell_quiet();
+    if body.is_over() {
+        super::shutdown::settle_orphan(body);
+    }
+    if counts.of(THREADS) == 0 { Err(error) } else { Ok(()) }
+}
+
+/// What each thread of a pool does.
+unsafe extern "C-unwind" fn main(body: *mut c_void) -> *mut c_void {
+    let body: *const Body = body.cast();
+    if let Ok(me) = thread::me()
+        && let Ok(control) = current::own(me)
+    {
+        control.own.mourner.set(Some((is_gone, body.cast())));
+        let worker = Worker::new(me, body, false, &control.own.innermost);
+        worker.appear();
+        let context: *mut c_void = (&raw const worker).cast_mut().cast();
+        // SAFETY: `serve` and `was_left` take the `Worker`, which lives on this stack meanwhile.
+        unsafe { frame::call(serve, context, Left { call: Some(was_left), context }) };
+        worker.vanish();
+    }
+    null_mut()
+}
+
+unsafe extern "C-unwind" fn serve(worker: *mut c_void) {
+    // SAFETY: `main` passes a `Worker` that outlives the call.
+    let worker = unsafe { &*worker.cast::<Worker>() };
+    let body = worker.body();
+    if body.plan.initializer.is_some() {
+        // It may take long, and is no search: meanwhile others are woken, or started, for what comes.
+        body.idle.beginning.fetch_add(1, SeqCst);
+        body.idle.shift(0, SEARCHING);
+        if !run::initializer(worker) {
+            super::break_pool(body);
+        }
+        body.idle.shift(SEARCHING, 0);
+        body.idle.beginning.fetch_sub(1, SeqCst);
+    }
+    worker.ready.set(true);
+    loop {
+        match take_part(worker) {
+            Then::Leave => return,
+            Then::Again => continue,
+            Then::Sleep => {}
+        }
+        if !rest(worker) {
+            break;
+        }
+    }
+    finalize(worker);
+}
+
+/// Runs the pool's finalizer, once, on a thread whose initializer has run.
+fn finalize(worker: &Worker) {
+    let plan = &worker.body().plan;
+    if let Some(finalizer) = plan.finalizer.filter(|_| worker.ready.get() && !worker.finalized.replace(true))
+    {
+        // SAFETY: its giver promised that it may be called with the initializer's argument.
+        unsafe { frame::call(finalizer, plan.initializer_arg, NOTHING) };
+    }
+}
+
+/// Sleeps until there is something to do; false: the thread ends, and is counted as sleeping no more.
+fn rest(worker: &Worker) -> bool {
+    let body = worker.body();
+    let over = body.state.load(SeqCst) != OPEN && !body.has_work();
+    let idle_timeout = body.plan.idle_timeout;
+    let now = crate::time::now();
+    let deadline = match over || body.idle.counts().of(THREADS) > body.idle.seats() {
+        true => Deadline::at(now),
+        false if idle_timeout > 0 => Deadline::after(now, idle_timeout),
+        false => Deadline::NEVER,
+    };
+    body.idle.sleep(worker.me, deadline, |counts| over || body.may_end(counts))
+}
+
+/// A thread of the pool is no more, and was not counted any more.
+fn is_gone(body: *const c_void) {
+    // SAFETY: the thread was a user of the body since `start`.
+    let gone = unsafe { &*body.cast::<Body>() };
+    if gone.epoch == super::epoch() {
+        gone.alive.fetch_sub(1, SeqCst);
+        gone.idle.tell_quiet();
+        if gone.state.load(SeqCst) != OPEN {
+            // It may have taken the permit that was meant for another one.
+            gone.idle.call_all();
+        }
+        if gone.is_over() {
+            super::shutdown::settle_orphan(gone);
+        }
+    }
+    // SAFETY: as above; this is its last use.
+    unsafe { Body::let_go(body.cast()) };
+}
+
+/// A task has ended its thread: its place is for another one.
+unsafe extern "C-unwind" fn was_left(worker: *mut c_void) {
+    // SAFETY: `main` passed a `Worker` that outlives the passing.
+    let worker = unsafe { &*worker.cast::<Worker>() };
+    let body = worker.body();
+    worker.vanish();
+    if body.epoch != super::epoch() {
+        return;
+    }
+    stop_finishing(worker);
+    let mut counts = THREADS;
+    if let Some(seat) = worker.seat() {
+        empty_ring(body, seat);
+        let since = seat.since.swap(0, Relaxed);
+        seat.worked.fetch_add(crate::time::now() - since, Relaxed);
+        leave_seat(worker, seat);
+        counts += TAKEN;
+    } else {
+        // Left in the initializer, or in the finalizer, where it is not counted any more.
+        counts = 0;
+        if !worker.ready.get() {
+            body.idle.beginning.fetch_sub(1, SeqCst);
+            counts = THREADS;
+        }
+    }
+    body.idle.shift(0, counts);
+    if body.has_work() {
+        let _ = call(body);
+    }
+    finalize(worker);
+}

@@ -1,0 +1,188 @@
+//! Finding work and doing it, as long as there is some.
+
+use super::body::{BROKEN, Body, EMPTYING, Seat};
+use super::entry::Entry;
+use super::future::{self, Future};
+use super::leads::{Work, work_of};
+use super::life::call;
+use super::worker::Worker;
+use super::{map, parallel, run};
+use crate::atomic::Ordering::*;
+use crate::slot::Slot;
+
+/// Runs what was taken out of a queue.
+fn perform(worker: &Worker, entry: Entry) {
+    if worker.body().state.load(Relaxed) >= EMPTYING {
+        return drop_entry(worker.body(), entry);
+    }
+    match work_of(entry) {
+        Work::Callback(callback) => run::callback(worker, callback, entry.arg),
+        Work::Future(slot, index) if future::claim(worker.me, slot) => run::task(worker, slot, index),
+        Work::Future(slot, index) => leave_entry(worker.body(), slot, index),
+        Work::Group(group) => super::group::run_ticket(worker, group),
+        Work::Map(job) => map::run_ticket(worker, job),
+        Work::Nothing => {}
+    }
+}
+
+/// The entry of a future that was cancelled, or begun by one who waited for it.
+fn leave_entry(body: &Body, slot: &'static Slot<Future>, index: u32) {
+    let arg = future::work(slot).1;
+    let cancelled =
+        matches!(slot.head.state.load(SeqCst) as u32 & future::STATE, future::CANCELLED | future::BROKEN);
+    future::let_go(slot, index, future::QUEUED);
+    if cancelled {
+        run::destroy_argument(body, arg);
+    }
+}
+
+/// Ends what was taken out of a queue and will not run; runs destructors.
+pub(super) fn drop_entry(body: &Body, entry: Entry) {
+    let state = if body.state.load(SeqCst) == BROKEN { future::BROKEN } else { future::CANCELLED };
+    match work_of(entry) {
+        Work::Callback(_) => run::destroy_argument(body, entry.arg),
+        Work::Future(slot, index) => {
+            let arg = future::work(slot).1;
+            match future::drop_task(slot, index, state) {
+                true => run::destroy_argument(body, arg),
+                false => leave_entry(body, slot, index),
+            }
+        }
+        Work::Group(group) => super::group::drop_ticket(body, group),
+        Work::Map(job) => map::drop_ticket(body, job),
+        Work::Nothing => {}
+    }
+}
+
+/// Lets the processor bring the next future while this one's task runs: another one wrote it last.
+fn bring_next(seat: &Seat) {
+    if let Some(entry) = seat.ring.peek()
+        && let Work::Future(slot, _) = work_of(entry)
+    {
+        crate::sys::prefetch(slot);
+    }
+}
+
+/// How often a task from outside is taken though the seat has some of its own.
+const FROM_OUTSIDE: u32 = 61;
+
+/// The next thing to do, out of any queue of the pool.
+fn next(worker: &Worker, seat: &Seat) -> Option<Entry> {
+    let body = worker.body();
+    let injector = &body.injector;
+    let tick = worker.ticks.get().wrapping_add(1);
+    worker.ticks.set(tick);
+    let mut urgent = None;
+    if injector.is_urgent() {
+        urgent = body.take(None, 0);
+    } else if tick.is_multiple_of(FROM_OUTSIDE)
+        && seat.ring.has_room()
+        && let Some(entry) = injector.take_plain()
+    {
+        // Behind its own, so that nothing overtakes what came before it.
+        seat.ring.push(entry);
+    }
+    urgent
+        .or_else(|| seat.ring.pop())
+        .or_else(|| from_outside(worker, seat))
+        .or_else(|| body.others(seat.index + 1).find_map(|other| other.ring.steal(&seat.ring)))
+}
+
+/// Takes a share of what is queued: so much that the guard is seldom taken, so little that all get some.
+///
+/// When the last share was small, tasks come one by one, and faster takers would only hinder those who put: then
+/// it waits for less than a microsecond until there are more.
+fn from_outside(worker: &Worker, seat: &Seat) -> Option<Entry> {
+    const MOST: u64 = 64;
+    const FEW: u64 = 16;
+    let body = worker.body();
+    let injector = &body.injector;
+    if worker.last_share.get() < FEW && worker.last_share.get() > 0 {
+        for _ in 0..8 {
+            if injector.length() >= FEW {
+                break;
+            }
+            (0..8).for_each(|_| core::hint::spin_loop());
+        }
+    }
+    let length = injector.length();
+    let bounded = body.plan.bound != u64::MAX;
+    let share = if bounded { 0 } else { (length / body.idle.seats().max(1) as u64).min(MOST) };
+    worker.last_share.set(share.max(length.min(1)));
+    if length == 0 { None } else { body.take(Some(&seat.ring), share) }
+}
+
+/// Works until there is nothing to do any more; false: somebody else is to have the seat. `alone`: nobody else looks
+/// for work.
+pub(super) fn work(worker: &Worker, seat: &Seat, alone: bool) -> bool {
+    let body = worker.body();
+    seat.since.store(crate::time::now(), Relaxed);
+    let mut look = alone;
+    let dry = loop {
+        let entry = next(worker, seat);
+        let fork = if entry.is_none() { parallel::find(worker, seat) } else { None };
+        if entry.is_none() && fork.is_none() {
+            break true;
+        }
+        if core::mem::replace(&mut look, false) | stop_finishing(worker) {
+            pass_on(body);
+        }
+        if let Some(fork) = fork {
+            parallel::do_stolen(worker, core::ptr::null(), fork);
+        }
+        if let Some(entry) = entry {
+            bring_next(seat);
+            perform(worker, entry);
+        }
+        if body.is_crowded() || body.epoch != super::epoch() {
+            break false;
+        }
+    };
+    let since = seat.since.swap(0, Relaxed);
+    seat.worked.fetch_add(crate::time::now() - since, Relaxed);
+    dry
+}
+
+/// Whoever queued something has relied on this thread, which does something else now: it sees to it that somebody
+/// looks, if there is still something to be found. The fence answers the one in `Body::notify_of_own`.
+pub(super) fn pass_on(body: &Body) {
+    crate::atomic::fence(SeqCst);
+    if body.has_work() {
+        let _ = call(body);
+    }
+}
+
+/// The task that is about to be told of is the last that the thread knows of: whoever hears of it and queues another
+/// one need not wake anybody, since this thread looks again.
+pub(super) fn start_finishing(worker: &Worker) {
+    let body = worker.body();
+    let last = !worker.guest
+        && !worker.finishing.get()
+        && worker.seat().is_some_and(|seat| seat.ring.length() == 0)
+        && worker.running.get().is_null()
+        && body.injector.length() == 0;
+    if last {
+        worker.finishing.set(true);
+        body.idle.finishing.fetch_add(1, SeqCst);
+    }
+}
+
+/// The thread does something else before it looks, or has looked; says whether it had begun to finish.
+pub(super) fn stop_finishing(worker: &Worker) -> bool {
+    let finishing = worker.finishing.replace(false);
+    if finishing {
+        worker.body().idle.finishing.fetch_sub(1, SeqCst);
+    }
+    finishing
+}
+
+/// Puts back what is left in a seat's ring, for whoever comes.
+pub(super) fn empty_ring(body: &Body, seat: &Seat) {
+    while let Some(entry) = seat.ring.pop() {
+        body.returned.fetch_add(1, SeqCst);
+        if body.injector.put(entry, 0, u64::MAX).is_err() {
+            // Without memory it cannot be queued again, but it must not be lost.
+            drop_entry(body, entry);
+        }
+    }
+}

@@ -146,7 +146,7 @@ impl Word {
     #[inline(never)]
     pub(crate) fn acquire_slow(self, me: Me, timeout: Timeout) -> Result {
         me.touch(self.id);
-        let mut spin = Spin::short();
+        let mut spin = if timeout.is_forever() { Spin::short() } else { Spin::short_timed() };
         loop {
             let bits = self.bits()?;
             if bits & (LOCKED | STARVING) == 0 {

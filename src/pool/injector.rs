@@ -8,13 +8,15 @@ use super::ring::Ring;
 use crate::atomic::{AtomicU64, Ordering::*};
 use crate::error::{Error, Result};
 use crate::sync::RawGuard;
-use core::alloc::Layout;
 use core::cell::UnsafeCell;
 use core::ptr::null_mut;
-use std::alloc::{alloc, dealloc};
 use std::collections::BinaryHeap;
 
-const ROOM: usize = 255;
+/// So many that a chunk is 64 KB: it comes from the system and goes back there, not to an allocator that keeps it.
+const ROOM: usize = 4095;
+
+/// How many empty chunks are kept: a queue that swells and shrinks does not go to the system each time.
+const SPARES: usize = 16;
 
 /// A part of the list.
 struct Chunk {
@@ -64,8 +66,10 @@ struct Inner {
     from: usize,
     taken: i64,
     most: u64,
-    /// An empty chunk, kept for the next time.
-    spare: *mut Chunk,
+    /// Empty chunks, kept for the next time, and those that are too many.
+    spares: *mut Chunk,
+    kept: usize,
+    waste: *mut Chunk,
     /// Priority below 0, and above.
     urgent: BinaryHeap<Ranked>,
     late: BinaryHeap<Ranked>,
@@ -91,7 +95,9 @@ impl Injector {
             tail: null_mut(),
             from: 0,
             to: 0,
-            spare: null_mut(),
+            spares: null_mut(),
+            kept: 0,
+            waste: null_mut(),
             urgent: BinaryHeap::new(),
             late: BinaryHeap::new(),
             turn: 0,
@@ -122,8 +128,11 @@ impl Injector {
     fn with<R>(&self, work: impl FnOnce(&mut Inner) -> R) -> R {
         self.guard.enter();
         // SAFETY: under the guard this is the only reference; `work` calls no user code.
-        let result = work(unsafe { &mut *self.inner.get() });
+        let inner = unsafe { &mut *self.inner.get() };
+        let result = work(inner);
+        let waste = core::mem::replace(&mut inner.waste, null_mut());
         self.guard.leave();
+        free(waste);
         result
     }
 
@@ -221,13 +230,14 @@ impl Inner {
     }
 
     fn fresh(&mut self) -> Result<*mut Chunk> {
-        let _errno = crate::sys::Errno::keep();
-        let kept = core::mem::replace(&mut self.spare, null_mut());
-        // SAFETY: a `Chunk` is not of size zero.
-        let chunk = if kept.is_null() { unsafe { alloc(Layout::new::<Chunk>()) }.cast() } else { kept };
-        if chunk.is_null() {
-            return Err(Error::NoMemory);
-        }
+        let chunk = if self.spares.is_null() {
+            crate::sys::map_zeroed(size_of::<Chunk>())?.cast()
+        } else {
+            self.kept -= 1;
+            // SAFETY: a chunk that `retire` put here.
+            let next = unsafe { (*self.spares).next };
+            core::mem::replace(&mut self.spares, next)
+        };
         // SAFETY: memory of a chunk that nobody else has.
         unsafe { (&raw mut (*chunk).next).write(null_mut()) };
         Ok(chunk)
@@ -267,19 +277,29 @@ impl Inner {
             let next = unsafe { (*self.head).next };
             let empty = core::mem::replace(&mut self.head, next);
             self.from = 0;
-            match self.spare.is_null() {
-                true => self.spare = empty,
-                false => free(empty),
-            }
+            self.retire(empty);
         }
         Some(entry)
     }
+
+    /// A chunk is empty: it is kept, or left to whoever gives up the guard next.
+    fn retire(&mut self, chunk: *mut Chunk) {
+        let list = if self.kept < SPARES { &mut self.spares } else { &mut self.waste };
+        self.kept = (self.kept + 1).min(SPARES);
+        // SAFETY: nobody else has the chunk any more.
+        unsafe { (*chunk).next = core::mem::replace(list, chunk) };
+    }
 }
 
-fn free(chunk: *mut Chunk) {
-    if !chunk.is_null() {
-        // SAFETY: `fresh` allocated it with this layout, and nobody has it any more.
-        unsafe { dealloc(chunk.cast(), Layout::new::<Chunk>()) };
+/// Gives a list of chunks back to the system.
+fn free(mut chunk: *mut Chunk) {
+    while !chunk.is_null() {
+        // SAFETY: a chunk of `fresh`, mapped with this size, that nobody else has any more.
+        unsafe {
+            let next = (*chunk).next;
+            crate::sys::unmap(chunk.cast(), size_of::<Chunk>());
+            chunk = next;
+        }
     }
 }
 
@@ -288,6 +308,7 @@ impl Drop for Injector {
         let inner = self.inner.get_mut();
         while inner.shift().is_some() {}
         free(inner.head);
-        free(inner.spare);
+        free(inner.spares);
+        free(inner.waste);
     }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Builds the benchmarks against a library directory, runs them one after another and prints their tables.
 
-    run.py LIBRARY_DIRECTORY [micro] [contended] [handover] [memory]   all of them without a name
+    run.py LIBRARY_DIRECTORY [micro] [contended] [handover] [pool] [memory]   all of them without a name
 
 The exit status says whether they ran; whether the goals are met is for the reader, on a quiet machine.
 """
@@ -14,7 +14,7 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-NAMES = ["micro", "contended", "handover", "memory"]
+NAMES = ["micro", "contended", "handover", "pool", "memory"]
 FLAGS = ["-O2", "-std=gnu11", "-Wall", "-Wextra", "-pedantic", "-Werror"]
 LIMIT_S = 300
 

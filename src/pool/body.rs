@@ -270,7 +270,7 @@ impl Body {
     #[inline(always)]
     pub(super) fn notify(&self) -> bool {
         fence::light();
-        !self.idle.is_awake() && self.needs_more() && self.idle.call() == Call::Start
+        !self.idle.is_awake() && self.call() == Call::Start
     }
 
     /// The same for what a thread has put into a queue of its own, by a plain store: one who looks already is relied
@@ -282,13 +282,18 @@ impl Body {
             return false;
         }
         crate::atomic::fence(SeqCst);
-        !self.idle.is_awake() && self.needs_more() && self.idle.call() == Call::Start
+        !self.idle.is_awake() && self.call() == Call::Start
     }
 
-    /// Whether there is more to do than those will begin with who are about to look: somebody may have taken it by now.
-    fn needs_more(&self) -> bool {
-        let beginning = self.idle.beginning.load(SeqCst);
-        self.has_work() && (beginning == 0 || self.queued() > beginning as u64)
+    /// Sees to it that somebody looks for work, unless somebody has taken it by now, or enough look already.
+    pub(super) fn call(&self) -> Call {
+        let lookers = self.idle.lookers() as u64;
+        match lookers {
+            0 if self.has_work() => self.idle.call(false),
+            0 => Call::Nobody,
+            _ if self.queued() > lookers => self.idle.call(true),
+            _ => Call::Nobody,
+        }
     }
 
     /// Takes a task from outside, and up to `more` others into `ring`.

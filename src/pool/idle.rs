@@ -149,11 +149,19 @@ impl Idle {
         }
     }
 
-    /// Whether one who has queued something need do nothing more; after a fence.
+    /// Whether one who has queued something need do nothing more; after a fence. As long as there can be more threads
+    /// it depends on how much is queued.
     #[inline(always)]
     pub(super) fn is_awake(&self) -> bool {
-        let counts = self.counts();
-        counts.of(SEARCHING) > 0 || counts.of(TAKEN) >= self.seats() || self.finishing.load(SeqCst) > 0
+        let (counts, seats) = (self.counts(), self.seats());
+        let looked_for = counts.of(SEARCHING) > 0 || self.finishing.load(SeqCst) > 0;
+        counts.of(TAKEN) >= seats || looked_for && counts.of(THREADS) >= seats
+    }
+
+    /// How many threads are about to take something out of a queue.
+    pub(super) fn lookers(&self) -> u32 {
+        let finishing = self.finishing.load(SeqCst);
+        self.counts().of(SEARCHING) + finishing + self.beginning.load(SeqCst)
     }
 
     /// Whether all seats are taken, so that whoever is to give one up looks at all queues first.
@@ -162,12 +170,15 @@ impl Idle {
         self.counts().of(TAKEN) >= self.seats()
     }
 
-    /// Sees to it that somebody looks for work, if there is a seat for one more.
-    pub(super) fn call(&self) -> Call {
+    /// Sees to it that somebody looks for work, if there is a seat for one more. `more`: there is more to do than those
+    /// take who look already, so that a thread is started beside them.
+    pub(super) fn call(&self, more: bool) -> Call {
         loop {
             let seats = self.seats();
             let counts = self.counts();
-            if counts.of(SEARCHING) > 0 || counts.of(TAKEN) >= seats || self.finishing.load(SeqCst) > 0 {
+            let looked_for = counts.of(SEARCHING) > 0 || self.finishing.load(SeqCst) > 0;
+            let starts = more && counts.of(SLEEPING) == 0 && counts.of(THREADS) < seats;
+            if counts.of(TAKEN) >= seats || looked_for && !starts {
                 return Call::Nobody;
             }
             let same = |now: Counts| now.0 == counts.0;

@@ -96,7 +96,7 @@ fn search(body: &Body) -> bool {
 
 /// Sees to it that somebody looks for work, starting a thread if need be. An error: there is no thread at all.
 pub(super) fn call(body: &Body) -> Result {
-    if body.idle.call() == super::idle::Call::Start { start(body) } else { Ok(()) }
+    if body.call() == super::idle::Call::Start { start(body) } else { Ok(()) }
 }
 
 /// Starts a thread that has been counted; without one it is not counted any more.
@@ -202,8 +202,8 @@ fn is_gone(body: *const c_void) {
     if gone.epoch == super::epoch() {
         gone.alive.fetch_sub(1, SeqCst);
         gone.idle.tell_quiet();
-        if gone.state.load(SeqCst) != OPEN {
-            // It may have taken the permit that was meant for another one.
+        if gone.state.load(SeqCst) != OPEN || gone.idle.counts().of(THREADS) > gone.idle.seats() {
+            // It may have taken the permit that was meant for another one, who is to end, too.
             gone.idle.call_all();
         }
         if gone.is_over() {

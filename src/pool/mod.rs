@@ -465,7 +465,7 @@ pub(crate) fn resize(me: Me, pool: u64, max_workers: u32) -> Result {
     let held = unsafe { &*body };
     held.idle.set_workers(count);
     held.idle.call_all();
-    let called = if held.has_work() && held.idle.call() == Call::Start { life::start(held) } else { Ok(()) };
+    let called = if held.has_work() && held.call() == Call::Start { life::start(held) } else { Ok(()) };
     // SAFETY: as above.
     unsafe { Body::let_go(body) };
     called.or(Ok(()))

@@ -43,7 +43,7 @@ fn close(body: &Body, state: u32) {
     }
     body.tell_room();
     body.idle.call_all();
-    if body.has_work() && body.idle.call() == Call::Start {
+    if body.has_work() && body.call() == Call::Start {
         let _ = life::start(body);
     }
     body.idle.tell_quiet();

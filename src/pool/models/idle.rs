@@ -40,13 +40,13 @@ impl Pool {
     fn put(&self) -> bool {
         self.queued.fetch_add(1, SeqCst);
         fence::light();
-        !self.idle.is_awake() && self.idle.call() == Call::Start
+        !self.idle.is_awake() && self.idle.call(false) == Call::Start
     }
 
     fn work(&self, mut look: bool) {
         while self.take() {
             if core::mem::replace(&mut look, false) && self.has_work() {
-                assert_ne!(self.idle.call(), Call::Start, "all threads are there");
+                assert_ne!(self.idle.call(false), Call::Start, "all threads are there");
             }
             self.done.fetch_add(1, SeqCst);
             self.main.unpark();
@@ -201,7 +201,7 @@ fn one_queues_for_its_own_seat() {
                 crate::atomic::fence(SeqCst);
             }
             if others.length() > 0 {
-                let _ = shared.idle.call();
+                let _ = shared.idle.call(false);
             }
         }
     });
@@ -215,7 +215,7 @@ fn one_queues_for_its_own_seat() {
     assert!(!pool.idle.is_full());
     crate::atomic::fence(SeqCst);
     if !pool.idle.is_awake() {
-        let _ = pool.idle.call();
+        let _ = pool.idle.call(false);
     }
     assert_eq!(told.join(), Some(5));
     begins.join();

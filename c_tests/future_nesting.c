@@ -161,6 +161,8 @@ TEST(a_ring_of_five) {
     atomic_store(&deadlocks, 0);
     for (intptr_t i = 0; i < 5; i++) ring[i] = submit(pool, wait_for_the_next, (void *)i);
     OK(threading_event_set(both_known));
+    // All of them first: until then the others may still ask.
+    OK(threading_futures_wait(ring, 5, THREADING_ALL_COMPLETED, THREADING_FOREVER, NULL));
     for (intptr_t i = 0; i < 5; i++) EQ((intptr_t)result_of(ring[i]), i);
     CHECK(atomic_load(&deadlocks) >= 1);
     OK(threading_event_destroy(both_known));

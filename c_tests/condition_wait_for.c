@@ -4,7 +4,7 @@
 typedef struct goal {
   threading_condition condition;
   int value, wanted;
-  int calls;
+  _Atomic int calls;
   _Atomic bool about_to_wait, stop;
   int64_t timeout_ns;
   threading_status status;
@@ -63,6 +63,8 @@ TEST_EACH(wait_for_returns_when_the_predicate_is_true) {
     const threading_thread thread = spawn_thread(wait_for_goal, &g);
     WAIT_UNTIL(atomic_load(&g.about_to_wait));
     for (int step = 1; step <= 4; step++) {
+      // A thread that was woken may seem to be blocked until it runs: first it must have asked again.
+      WAIT_UNTIL(atomic_load(&g.calls) >= step);
       wait_blocked(thread);
       OK(threading_condition_acquire(f.condition, THREADING_FOREVER));
       EQ(g.calls, step);

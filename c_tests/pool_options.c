@@ -234,6 +234,49 @@ static threading_pool make_service(uint32_t workers, service *service, int64_t r
                                     .finalizer = end_service));
 }
 
+typedef struct slow_service {
+  _Atomic int64_t begun;
+  threading_event go_on;
+} slow_service;
+
+static threading_status begin_slowly_but_the_first(void *arg) {
+  slow_service *service = arg;
+  if (atomic_fetch_add(&service->begun, 1) == 0) return THREADING_OK;
+  return threading_event_wait(service->go_on, THREADING_FOREVER);
+}
+
+static void *own_handle(void *arg) {
+  *(threading_thread *)arg = threading_current_thread();
+  return arg;
+}
+
+TEST(a_sleeping_worker_is_woken_while_another_is_in_its_initializer) {
+  slow_service service = { 0, make_event() };
+  const threading_pool pool =
+    make_with(2, OPTIONS(.initializer = begin_slowly_but_the_first, .initializer_arg = &service));
+  threading_thread first;
+  result_of(submit(pool, own_handle, &first));
+  gate gate;
+  make_gate(&gate);
+  threading_future held;
+  hold_workers(pool, &gate, 1, &held);
+  const threading_future other = submit(pool, give_back, &service);
+  WAIT_UNTIL(atomic_load(&service.begun) == 2);
+  release_workers(&gate, 1, &held);
+  CHECK(result_of(other) == &service);
+  for (int round = 0; round < 20; round++) {
+    wait_blocked(first);
+    void *result;
+    const threading_future future = submit(pool, give_back, &service);
+    OK(threading_future_result(future, THREADING_SECONDS(5), &result));
+    OK(threading_future_destroy(future));
+  }
+  EQ(atomic_load(&service.begun), 2);
+  OK(threading_event_set(service.go_on));
+  finish_pool(pool);
+  OK(threading_event_destroy(service.go_on));
+}
+
 TEST(initializer_and_finalizer_run_once_in_each_worker) {
   service service = { 0 };
   const threading_pool pool = make_service(3, &service, INT64_MAX);

@@ -294,3 +294,19 @@ TEST(resize_to_what_no_pool_can_have) {
   use_workers(pool, (int32_t)threading_cpu_count() > 8 ? 8 : (int32_t)threading_cpu_count());
   finish_pool(pool);
 }
+
+static void *fill_one_by_one(void *arg) {
+  const threading_pool pool = *(threading_pool *)arg;
+  for (int i = 0; i < 20000; i++) OK(threading_pool_execute(pool, nothing, NULL));
+  return NULL;
+}
+
+TEST(each_place_that_becomes_free_is_told) {
+  threading_pool pool = make_with(1, OPTIONS(.max_queued = 1));
+  threading_thread producers[2];
+  for (int i = 0; i < 2; i++) producers[i] = spawn_thread(fill_one_by_one, &pool);
+  for (int i = 0; i < 2; i++) finish_thread(producers[i]);
+  OK(threading_pool_wait(pool, THREADING_FOREVER));
+  EQ(stats_of(pool).done, 40000);
+  finish_pool(pool);
+}

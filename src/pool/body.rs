@@ -33,6 +33,19 @@ pub(super) struct Seat {
     pub(super) since: AtomicI64,
 }
 
+impl Seat {
+    /// Work begins here.
+    pub(super) fn begin_work(&self) {
+        self.since.store(crate::time::now(), Relaxed);
+    }
+
+    /// Work ends here, for a while or for good.
+    pub(super) fn end_work(&self) {
+        let since = self.since.swap(0, Relaxed);
+        self.worked.fetch_add(crate::time::now() - since, Relaxed);
+    }
+}
+
 /// What a pool is made with.
 pub(super) struct Plan {
     pub(super) prefix: Text,
@@ -285,25 +298,24 @@ impl Body {
         !self.idle.is_awake() && self.call() == Call::Start
     }
 
-    /// Sees to it that somebody looks for work, unless somebody has taken it by now, or enough look already.
+    /// Sees to it that somebody looks for work, unless somebody has taken it by now; starts a thread only if those who
+    /// are about to look will not take all.
     pub(super) fn call(&self) -> Call {
-        let lookers = self.idle.lookers() as u64;
-        match lookers {
-            0 if self.has_work() => self.idle.call(false),
-            0 => Call::Nobody,
-            _ if self.queued() > lookers => self.idle.call(true),
-            _ => Call::Nobody,
+        if !self.has_work() {
+            return Call::Nobody;
         }
+        let lookers = self.idle.lookers() as u64;
+        self.idle.call(lookers == 0 || self.queued() > lookers)
     }
 
     /// Takes a task from outside, and up to `more` others into `ring`.
     pub(super) fn take(&self, ring: Option<&Ring>, more: u64) -> Option<Entry> {
-        let entry = self.injector.take(ring, more);
-        if entry.is_some() && self.room_waiters.load(SeqCst) > 0 {
-            self.room.fetch_add(1, SeqCst);
-            crate::park::wake(&self.room, 1);
-        }
-        entry
+        self.injector.take(ring, more).inspect(|_| self.tell_room(1))
+    }
+
+    /// Takes a task without priority from outside.
+    pub(super) fn take_plain(&self) -> Option<Entry> {
+        self.injector.take_plain().inspect(|_| self.tell_room(1))
     }
 
     /// Takes any queued task, also out of others' rings: for those who empty the pool.
@@ -322,11 +334,11 @@ impl Body {
         threads > self.idle.seats() || threads > self.plan.min_workers
     }
 
-    /// Those who wait for room look again: the pool takes no more tasks.
-    pub(super) fn tell_room(&self) {
+    /// So many of those who wait for room look again.
+    pub(super) fn tell_room(&self, count: u32) {
         if self.room_waiters.load(SeqCst) > 0 {
             self.room.fetch_add(1, SeqCst);
-            crate::park::wake(&self.room, u32::MAX);
+            crate::park::wake(&self.room, count);
         }
     }
 }

@@ -170,24 +170,25 @@ impl Idle {
         self.counts().of(TAKEN) >= self.seats()
     }
 
-    /// Sees to it that somebody looks for work, if there is a seat for one more. `more`: there is more to do than those
-    /// take who look already, so that a thread is started beside them.
+    /// Sees to it that somebody looks for work, if there is a seat for one more: a sleeper, unless somebody looks; or,
+    /// without sleepers and if there is `more` to do than those who are about to look will take, a new thread.
     pub(super) fn call(&self, more: bool) -> Call {
         loop {
             let seats = self.seats();
             let counts = self.counts();
-            let looked_for = counts.of(SEARCHING) > 0 || self.finishing.load(SeqCst) > 0;
-            let starts = more && counts.of(SLEEPING) == 0 && counts.of(THREADS) < seats;
-            if counts.of(TAKEN) >= seats || looked_for && !starts {
+            if counts.of(TAKEN) >= seats {
                 return Call::Nobody;
             }
             let same = |now: Counts| now.0 == counts.0;
             if counts.of(SLEEPING) > 0 {
+                if counts.of(SEARCHING) > 0 || self.finishing.load(SeqCst) > 0 {
+                    return Call::Nobody;
+                }
                 if self.shift_if(SEARCHING, SLEEPING, same).is_ok() {
                     self.permit(1);
                     return Call::Woken;
                 }
-            } else if counts.of(THREADS) < seats {
+            } else if more && counts.of(THREADS) < seats {
                 if self.shift_if(THREADS + SEARCHING, 0, same).is_ok() {
                     return Call::Start;
                 }

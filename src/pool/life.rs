@@ -227,8 +227,7 @@ unsafe extern "C-unwind" fn was_left(worker: *mut c_void) {
     let mut counts = THREADS;
     if let Some(seat) = worker.seat() {
         empty_ring(body, seat);
-        let since = seat.since.swap(0, Relaxed);
-        seat.worked.fetch_add(crate::time::now() - since, Relaxed);
+        seat.end_work();
         leave_seat(worker, seat);
         counts += TAKEN;
     } else {

@@ -41,7 +41,7 @@ fn close(body: &Body, state: u32) {
             work::drop_entry(body, entry);
         }
     }
-    body.tell_room();
+    body.tell_room(u32::MAX);
     body.idle.call_all();
     if body.has_work() && body.call() == Call::Start {
         let _ = life::start(body);

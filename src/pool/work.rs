@@ -77,7 +77,7 @@ fn next(worker: &Worker, seat: &Seat) -> Option<Entry> {
         urgent = body.take(None, 0);
     } else if tick.is_multiple_of(FROM_OUTSIDE)
         && seat.ring.has_room()
-        && let Some(entry) = injector.take_plain()
+        && let Some(entry) = body.take_plain()
     {
         // Behind its own, so that nothing overtakes what came before it.
         seat.ring.push(entry);
@@ -116,7 +116,7 @@ fn from_outside(worker: &Worker, seat: &Seat) -> Option<Entry> {
 /// for work.
 pub(super) fn work(worker: &Worker, seat: &Seat, alone: bool) -> bool {
     let body = worker.body();
-    seat.since.store(crate::time::now(), Relaxed);
+    seat.begin_work();
     let mut look = alone;
     let dry = loop {
         let entry = next(worker, seat);
@@ -138,8 +138,7 @@ pub(super) fn work(worker: &Worker, seat: &Seat, alone: bool) -> bool {
             break false;
         }
     };
-    let since = seat.since.swap(0, Relaxed);
-    seat.worked.fetch_add(crate::time::now() - since, Relaxed);
+    seat.end_work();
     dry
 }
 

@@ -71,7 +71,7 @@ impl Worker {
     /// A guest has got a seat.
     fn sit(&self, seat: &Seat) {
         self.seat.set(seat);
-        seat.since.store(crate::time::now(), Relaxed);
+        seat.begin_work();
     }
 
     /// A guest that works alone looks whether there is a seat by now.
@@ -163,8 +163,7 @@ pub(super) fn guest_leaves(worker: &Worker) {
     let body = worker.body();
     if let Some(seat) = worker.seat().filter(|_| body.epoch == super::epoch()) {
         empty_ring(body, seat);
-        let since = seat.since.swap(0, Relaxed);
-        seat.worked.fetch_add(crate::time::now() - since, Relaxed);
+        seat.end_work();
         leave_seat(worker, seat);
         let full = body.idle.shift(0, TAKEN).of(TAKEN) + 1 >= body.idle.seats();
         body.idle.tell_quiet();

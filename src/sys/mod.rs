@@ -15,7 +15,7 @@ pub(crate) mod native;
 pub(crate) mod tls;
 
 #[cfg(shuttle)]
-pub(crate) use model::{coarse_nanos, futex, monotonic_nanos, native, tls, yield_now};
+pub(crate) use model::{futex, monotonic_nanos, native, tls, yield_now};
 
 /// Restores errno when it goes.
 pub(crate) struct Errno(i32);

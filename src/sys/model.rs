@@ -14,8 +14,6 @@ pub(crate) fn monotonic_nanos() -> i64 {
     NOW.load(Relaxed)
 }
 
-pub(crate) use monotonic_nanos as coarse_nanos;
-
 pub(crate) fn yield_now() {
     shuttle::thread::yield_now();
 }

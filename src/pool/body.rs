@@ -301,11 +301,13 @@ impl Body {
     /// Sees to it that somebody looks for work, unless somebody has taken it by now; starts a thread only if those who
     /// are about to look will not take all.
     pub(super) fn call(&self) -> Call {
+        // In this order: one who has looked and found it is no looker any more, and then there is no work.
+        let lookers = self.idle.lookers();
         if !self.has_work() {
             return Call::Nobody;
         }
-        let lookers = self.idle.lookers() as u64;
-        self.idle.call(lookers == 0 || self.queued() > lookers)
+        let work = self.queued().max(1);
+        self.idle.call(if work > lookers { work } else { 0 })
     }
 
     /// Takes a task from outside, and up to `more` others into `ring`.

@@ -159,9 +159,9 @@ impl Idle {
     }
 
     /// How many threads are about to take something out of a queue.
-    pub(super) fn lookers(&self) -> u32 {
+    pub(super) fn lookers(&self) -> u64 {
         let finishing = self.finishing.load(SeqCst);
-        self.counts().of(SEARCHING) + finishing + self.beginning.load(SeqCst)
+        (self.counts().of(SEARCHING) + finishing + self.beginning.load(SeqCst)) as u64
     }
 
     /// Whether all seats are taken, so that whoever is to give one up looks at all queues first.
@@ -171,8 +171,8 @@ impl Idle {
     }
 
     /// Sees to it that somebody looks for work, if there is a seat for one more: a sleeper, unless somebody looks; or,
-    /// without sleepers and if there is `more` to do than those who are about to look will take, a new thread.
-    pub(super) fn call(&self, more: bool) -> Call {
+    /// without sleepers and if those who are about to look are fewer than the tasks, a new thread.
+    pub(super) fn call(&self, tasks: u64) -> Call {
         loop {
             let seats = self.seats();
             let counts = self.counts();
@@ -188,7 +188,7 @@ impl Idle {
                     self.permit(1);
                     return Call::Woken;
                 }
-            } else if more && counts.of(THREADS) < seats {
+            } else if tasks > self.lookers() && counts.of(THREADS) < seats {
                 if self.shift_if(THREADS + SEARCHING, 0, same).is_ok() {
                     return Call::Start;
                 }

@@ -50,11 +50,8 @@ fn take_part(worker: &Worker) -> Then {
 fn work_and_search(worker: &Worker, seat: &Seat) -> bool {
     let body = worker.body();
     worker.seat.set(seat);
-    let mut looked = SEARCHING;
     loop {
-        let alone = body.idle.shift(0, looked).of(SEARCHING) == 0;
-        looked = SEARCHING + LOOKING;
-        let dry = work(worker, seat, alone);
+        let dry = work(worker, seat);
         if body.epoch != super::epoch() {
             return false;
         }
@@ -65,14 +62,15 @@ fn work_and_search(worker: &Worker, seat: &Seat) -> bool {
             body.idle.shift(SLEEPING, TAKEN);
             return true;
         }
-        body.idle.shift(looked, 0);
+        body.idle.shift(SEARCHING + LOOKING, 0);
         stop_finishing(worker);
         body.idle.tell_quiet();
         if !search(body) {
             leave_seat(worker, seat);
-            body.idle.shift(SLEEPING, TAKEN + looked);
+            body.idle.shift(SLEEPING, TAKEN + SEARCHING + LOOKING);
             return true;
         }
+        body.idle.shift(0, LOOKING);
     }
 }
 

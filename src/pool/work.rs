@@ -3,6 +3,7 @@
 use super::body::{BROKEN, Body, EMPTYING, Seat};
 use super::entry::Entry;
 use super::future::{self, Future};
+use super::idle::SEARCHING;
 use super::leads::{Work, work_of};
 use super::life::call;
 use super::worker::Worker;
@@ -112,19 +113,21 @@ fn from_outside(worker: &Worker, seat: &Seat) -> Option<Entry> {
     if length == 0 { None } else { body.take(Some(&seat.ring), share) }
 }
 
-/// Works until there is nothing to do any more; false: somebody else is to have the seat. `alone`: nobody else looks
-/// for work.
-pub(super) fn work(worker: &Worker, seat: &Seat, alone: bool) -> bool {
+/// Works until there is nothing to do any more; false: somebody else is to have the seat. The thread is counted as
+/// searching until it has looked for the first time, so that nobody is called for what it is about to take.
+pub(super) fn work(worker: &Worker, seat: &Seat) -> bool {
     let body = worker.body();
     seat.begin_work();
-    let mut look = alone;
+    let mut searching = true;
     let dry = loop {
         let entry = next(worker, seat);
         let fork = if entry.is_none() { parallel::find(worker, seat) } else { None };
+        let searched = core::mem::replace(&mut searching, false);
+        let alone = searched && body.idle.shift(0, SEARCHING).of(SEARCHING) == 0;
         if entry.is_none() && fork.is_none() {
             break true;
         }
-        if core::mem::replace(&mut look, false) | stop_finishing(worker) {
+        if stop_finishing(worker) || alone {
             pass_on(body);
         }
         if let Some(fork) = fork {

@@ -40,13 +40,20 @@ impl Pool {
     fn put(&self) -> bool {
         self.queued.fetch_add(1, SeqCst);
         fence::light();
-        !self.idle.is_awake() && self.idle.call(false) == Call::Start
+        !self.idle.is_awake() && self.idle.call(1) == Call::Start
     }
 
-    fn work(&self, mut look: bool) {
-        while self.take() {
-            if core::mem::replace(&mut look, false) && self.has_work() {
-                assert_ne!(self.idle.call(false), Call::Start, "all threads are there");
+    fn work(&self) {
+        let mut searching = true;
+        loop {
+            let found = self.take();
+            let searched = core::mem::replace(&mut searching, false);
+            let alone = searched && self.idle.shift(0, SEARCHING).of(SEARCHING) == 0;
+            if !found {
+                return;
+            }
+            if alone && self.has_work() {
+                assert_ne!(self.idle.call(1), Call::Start, "all threads are there");
             }
             self.done.fetch_add(1, SeqCst);
             self.main.unpark();
@@ -59,17 +66,15 @@ impl Pool {
         if self.idle.shift_if(TAKEN, 0, |now| now.of(TAKEN) < seats).is_err() {
             self.idle.shift(SLEEPING, SEARCHING);
         } else {
-            let mut looked = SEARCHING;
             loop {
-                let alone = self.idle.shift(0, looked).of(SEARCHING) == 0;
-                looked = SEARCHING + LOOKING;
-                self.work(alone);
-                self.idle.shift(looked, 0);
+                self.work();
+                self.idle.shift(SEARCHING + LOOKING, 0);
                 if !self.has_work() {
                     break;
                 }
+                self.idle.shift(0, LOOKING);
             }
-            self.idle.shift(SLEEPING, TAKEN + looked);
+            self.idle.shift(SLEEPING, TAKEN + SEARCHING + LOOKING);
         }
         fence::heavy();
         if !seeded(Seed::Idle) && self.has_work() && self.idle.counts().of(TAKEN) < self.idle.seats() {
@@ -201,7 +206,7 @@ fn one_queues_for_its_own_seat() {
                 crate::atomic::fence(SeqCst);
             }
             if others.length() > 0 {
-                let _ = shared.idle.call(false);
+                let _ = shared.idle.call(1);
             }
         }
     });
@@ -215,7 +220,7 @@ fn one_queues_for_its_own_seat() {
     assert!(!pool.idle.is_full());
     crate::atomic::fence(SeqCst);
     if !pool.idle.is_awake() {
-        let _ = pool.idle.call(false);
+        let _ = pool.idle.call(1);
     }
     assert_eq!(told.join(), Some(5));
     begins.join();

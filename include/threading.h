@@ -93,7 +93,7 @@
  *   Queue                             threading_queue_put()             13 functions
  *   Future                            threading_future_result()         13 functions
  *   Pool                              threading_pool_submit()           15 functions
- *   Group                             threading_group_submit()           5 functions
+ *   Group                             threading_group_submit()           6 functions
  *   Parallel loops                    threading_parallel_for()           3 functions
  *   THREADING_WITH                    THREADING_WITH
  */
@@ -2978,6 +2978,19 @@ threading_status threading_group_create(threading_pool pool, threading_group *ou
  * \sa Python `asyncio.TaskGroup.create_task`
  */
 threading_status threading_group_submit(threading_group group, threading_target target, void *arg);
+
+/**
+ * Sets how many tasks of `group` may run at once; the others wait in the order of coming.
+ *
+ * Tasks that wait for their turn take no thread of the pool; those that run when the limit is lowered go on.
+ *
+ * \param group  the group
+ * \param limit  the most tasks at once; 0: as many as the pool has threads for, as in a new group
+ * \returns #THREADING_OK
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+threading_status threading_group_set_limit(threading_group group, uint32_t limit);
 
 /**
  * Waits until all tasks of `group` have ended, as long as `timeout_ns` says, and tells how.

@@ -72,6 +72,20 @@ pub extern "C-unwind" fn threading_group_submit(
     })
 }
 
+/// Sets how many tasks of `group` may run at once; the others wait in the order of coming.
+///
+/// Tasks that wait for their turn take no thread of the pool; those that run when the limit is lowered go on.
+///
+/// \param group  the group
+/// \param limit  the most tasks at once; 0: as many as the pool has threads for, as in a new group
+/// \returns #THREADING_OK
+/// \threadsafety any thread, but no signal handler
+/// \since 0.1.0
+#[unsafe(no_mangle)]
+pub extern "C" fn threading_group_set_limit(group: threading_group, limit: u32) -> threading_status {
+    call("threading_group_set_limit", group.id, || group::set_limit(me()?, group.id, limit))
+}
+
 /// Waits until all tasks of `group` have ended, as long as `timeout_ns` says, and tells how.
 ///
 /// A task of the same pool that waits runs tasks of the group here, unless `timeout_ns` is 0; while it sleeps,

@@ -2,7 +2,9 @@
 //!
 //! The tasks stand in a queue of the group's own. For each of them a ticket goes through the pool; whoever gets one
 //! takes the group's next task. So a worker that waits for the group can take tasks itself, and leaves tickets
-//! behind that lead to nothing.
+//! behind that lead to nothing. A ticket that comes while as many tasks run as may at once is put aside, and goes
+//! through the pool again when one of them has ended: tickets are put aside only as long as tasks run or others are on
+//! their way, so none is forgotten.
 
 use super::body::{Body, try_box};
 use super::leads;
@@ -38,10 +40,23 @@ impl Object for Handle {
 struct Inner {
     tasks: VecDeque<(u64, Target, *mut c_void)>,
     turn: u64,
+    /// How many may run at once, 0 without a limit; how many do; and how many tickets were put aside.
+    limit: u32,
+    running: u32,
+    aside: u32,
     /// Why the rest is cancelled.
     end: End,
     code: i32,
     message: Text,
+}
+
+/// What there is for a ticket.
+enum Next {
+    /// A task, and whether it is to run.
+    Task(Target, *mut c_void, bool),
+    /// As many run as may.
+    Later,
+    Nothing,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -66,7 +81,16 @@ pub(crate) struct Group {
 /// Makes a group in `pool`.
 pub(crate) fn create(me: Me, pool: u64) -> Result<u64> {
     let body = super::hold(me, pool)?;
-    let inner = Inner { tasks: VecDeque::new(), turn: 0, end: End::None, code: 0, message: Text::EMPTY };
+    let inner = Inner {
+        tasks: VecDeque::new(),
+        turn: 0,
+        limit: 0,
+        running: 0,
+        aside: 0,
+        end: End::None,
+        code: 0,
+        message: Text::EMPTY,
+    };
     let group = Group {
         id: 0,
         body,
@@ -135,24 +159,66 @@ impl Group {
         }
     }
 
-    /// The task that comes next; with it whether it is to run.
-    fn next(&self) -> Option<(Target, *mut c_void, bool)> {
+    /// The task that comes next, which `Later` leaves in its place; a ticket is put aside then.
+    fn next(&self, for_ticket: bool) -> Next {
         let mut inner = self.inner.lock();
-        let (_, target, arg) = inner.tasks.pop_front()?;
-        Some((target, arg, inner.end == End::None))
+        let full = inner.limit > 0 && inner.running >= inner.limit;
+        if full && inner.end == End::None && !inner.tasks.is_empty() {
+            inner.aside += for_ticket as u32;
+            return Next::Later;
+        }
+        let Some((_, target, arg)) = inner.tasks.pop_front() else { return Next::Nothing };
+        let runs = inner.end == End::None;
+        inner.running += runs as u32;
+        Next::Task(target, arg, runs)
     }
 
-    /// Runs the group's next task, or ends it if the group is cancelled; false when there is none.
+    /// Lets a ticket that was put aside go through the pool again; without tasks, all of them are done with.
+    fn resume(&self) {
+        let (ticket, spent) = {
+            let mut inner = self.inner.lock();
+            let spent = if inner.tasks.is_empty() { core::mem::take(&mut inner.aside) } else { 0 };
+            let ticket = inner.aside > 0;
+            inner.aside -= ticket as u32;
+            (ticket, spent)
+        };
+        (0..spent).for_each(|_| self.let_go());
+        if ticket {
+            let body = self.body();
+            match body.injector.put(leads::group_entry(self), 0, u64::MAX) {
+                Ok(()) if body.notify() => drop(super::life::start(body)),
+                Ok(()) => {}
+                Err(_) => self.give_up(End::Broken),
+            }
+        }
+    }
+
+    /// Ends what has not begun; the caller is a user no more.
+    fn give_up(&self, end: End) {
+        self.end_with(end, 0, Text::EMPTY);
+        while let Next::Task(_, arg, _) = self.next(false) {
+            self.skip(arg);
+        }
+        self.let_go();
+    }
+
+    /// A task will not run.
+    fn skip(&self, arg: *mut c_void) {
+        run::destroy_argument(self.body(), arg);
+        self.resume();
+        self.ended();
+    }
+
+    /// Runs the group's next task, or ends it if the group is cancelled; false when there is none to be taken.
     fn step(&self, worker: &Worker) -> bool {
-        let Some((target, arg, runs)) = self.next() else { return false };
+        let Next::Task(target, arg, runs) = self.next(false) else { return false };
         if runs {
             // Given back in `part_ended`, also when the task is left by force.
             self.users.fetch_add(1, Relaxed);
             let owner = (self as *const Group).cast();
             run::run(worker, What::Part { target, owner, ended: part_ended }, arg);
         } else {
-            run::destroy_argument(self.body(), arg);
-            self.ended();
+            self.skip(arg);
         }
         true
     }
@@ -172,6 +238,8 @@ fn part_ended(owner: *const c_void, Ended { failure, .. }: Ended) {
     if failure.failed {
         group.end_with(End::Failed, failure.code, core::mem::replace(&mut failure.message, Text::EMPTY));
     }
+    group.inner.lock().running -= 1;
+    group.resume();
     group.ended();
     group.let_go();
 }
@@ -203,14 +271,12 @@ impl Group {
         };
         // The ticket's own part.
         self.users.fetch_add(1, Relaxed);
-        let queued = super::put(me, self.body, leads::group_entry(self), 0);
+        let mut queued = super::put(me, self.body, leads::group_entry(self), 0);
+        if queued == Err(Error::CallerRuns) {
+            queued = super::run_here(me, self.body().id, |worker| run_ticket(worker, self));
+        }
         if let Err(error) = queued {
             self.users.fetch_sub(1, Relaxed);
-            if error == Error::CallerRuns {
-                return super::run_here(me, self.body().id, |worker| {
-                    self.step(worker);
-                });
-            }
             let mut inner = self.inner.lock();
             // Unless somebody has taken it already, who waits for the group.
             if let Some(at) = inner.tasks.iter().rposition(|task| task.0 == turn) {
@@ -228,17 +294,21 @@ impl Group {
 pub(super) fn run_ticket(worker: &Worker, group: *const Group) {
     // SAFETY: the ticket is a user of the group; its part is given back before the task can be left by force.
     let group = unsafe { &*group };
-    let Some((target, arg, runs)) = group.next() else { return group.let_go() };
-    if runs {
-        run::run(
+    match group.next(true) {
+        Next::Task(target, arg, true) => run::run(
             worker,
             What::Part { target, owner: (group as *const Group).cast(), ended: part_ended },
             arg,
-        );
-    } else {
-        run::destroy_argument(group.body(), arg);
-        group.ended();
-        group.let_go();
+        ),
+        Next::Task(_, arg, false) => {
+            group.skip(arg);
+            group.let_go();
+        }
+        Next::Later => {}
+        Next::Nothing => {
+            group.resume();
+            group.let_go();
+        }
     }
 }
 
@@ -247,12 +317,7 @@ pub(super) fn drop_ticket(body: &Body, group: *const Group) {
     // SAFETY: as above.
     let group = unsafe { &*group };
     let broken = body.state.load(SeqCst) == super::body::BROKEN;
-    group.end_with(if broken { End::Broken } else { End::Cancelled }, 0, Text::EMPTY);
-    if let Some((_, arg, _)) = group.next() {
-        run::destroy_argument(body, arg);
-        group.ended();
-    }
-    group.let_go();
+    group.give_up(if broken { End::Broken } else { End::Cancelled });
 }
 
 /// Waits until all tasks of the group have ended, and tells how.
@@ -349,11 +414,20 @@ impl Group {
 
 /// What has not begun will not.
 pub(crate) fn cancel(me: Me, id: u64) -> Result {
+    hold(me, id)?.give_up(End::Cancelled);
+    Ok(())
+}
+
+/// Says how many of the group's tasks may run at once from now on; those that run go on.
+pub(crate) fn set_limit(me: Me, id: u64, limit: u32) -> Result {
     let group = hold(me, id)?;
-    group.end_with(End::Cancelled, 0, Text::EMPTY);
-    while let Some((_, arg, _)) = group.next() {
-        run::destroy_argument(group.body(), arg);
-        group.ended();
+    let aside = {
+        let mut inner = group.inner.lock();
+        inner.limit = limit;
+        inner.aside
+    };
+    for _ in 0..aside {
+        group.resume();
     }
     group.let_go();
     Ok(())

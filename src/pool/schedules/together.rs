@@ -95,6 +95,35 @@ fn a_group_is_cancelled(me: Me) {
     end_pool(me, pool);
 }
 
+/// A group of which one task runs at a time; `raise` lets more run meanwhile. Whichever tickets are put aside, each task
+/// has its turn.
+fn limited(me: Me, raise: bool) {
+    let pool = pool_of(me, 2);
+    let together = group::create(me, pool).unwrap();
+    assert_eq!(group::set_limit(me, together, 1), Ok(()));
+    let inside = Arc::new(AtomicUsize::new(0));
+    let tasks = [0; 3].map(|_| {
+        let inside = inside.clone();
+        Task::new(move |_| {
+            assert!(inside.fetch_add(1, SeqCst) == 0 || raise, "one at a time");
+            crate::sys::yield_now();
+            inside.fetch_sub(1, SeqCst);
+        })
+    });
+    for task in &tasks {
+        let arg = Arc::into_raw(task.clone()).cast_mut().cast();
+        assert_eq!(group::submit(me, together, run_task, arg), Ok(()));
+    }
+    let raises = raise.then(|| spawn(move |me| group::set_limit(me, together, 0)));
+    assert_eq!(group::wait(me, together, Timeout::FOREVER), Ok(()));
+    if let Some(raises) = raises {
+        assert_eq!(raises.join().unwrap(), Ok(()));
+    }
+    tasks.iter().for_each(|task| task.is_over(1));
+    assert_eq!(group::destroy(me, together), Ok(()));
+    end_pool(me, pool);
+}
+
 unsafe extern "C-unwind" fn count_piece(begin: i64, end: i64, sum: *mut c_void) {
     // SAFETY: the model passes a counter that outlives the loop.
     let sum = unsafe { &*sum.cast::<AtomicUsize>() };
@@ -127,6 +156,8 @@ fn loops(me: Me) {
 #[test]
 fn parallel_work() {
     holds("group: cancelled while it begins", a_group_is_cancelled);
+    holds("group: one at a time", |me| limited(me, false));
+    holds("group: the limit is raised", |me| limited(me, true));
     holds("parallel: two loops", loops);
 }
 

@@ -409,31 +409,6 @@ int64_t threading_until(int64_t deadline_ns);
 #define THREADING_NON_DAEMON 2
 
 /**
- * The usual policy: threads share the processors fairly, by their niceness.
- */
-#define THREADING_SCHED_OTHER 0
-
-/**
- * As #THREADING_SCHED_OTHER, for long computations that need not react quickly.
- */
-#define THREADING_SCHED_BATCH 1
-
-/**
- * Runs only when nothing else wants to.
- */
-#define THREADING_SCHED_IDLE 2
-
-/**
- * Real time: runs until it waits or a thread of higher priority wants to run.
- */
-#define THREADING_SCHED_FIFO 3
-
-/**
- * Real time: as #THREADING_SCHED_FIFO, taking turns with threads of the same priority.
- */
-#define THREADING_SCHED_RR 4
-
-/**
  * A thread, from its creation until it has ended and its creator has destroyed it.
  *
  * Its number is never reused, and is its ident. Threads that the library did not start have a handle too:
@@ -660,6 +635,31 @@ int32_t threading_thread_is_alive(threading_thread thread);
 threading_status threading_thread_destroy(threading_thread thread);
 
 /**
+ * The usual policy: threads share the processors fairly, by their niceness.
+ */
+#define THREADING_SCHED_OTHER 0
+
+/**
+ * As #THREADING_SCHED_OTHER, for long computations that need not react quickly.
+ */
+#define THREADING_SCHED_BATCH 1
+
+/**
+ * Runs only when nothing else wants to.
+ */
+#define THREADING_SCHED_IDLE 2
+
+/**
+ * Real time: runs until it waits or a thread of higher priority wants to run.
+ */
+#define THREADING_SCHED_FIFO 3
+
+/**
+ * Real time: as #THREADING_SCHED_FIFO, taking turns with threads of the same priority.
+ */
+#define THREADING_SCHED_RR 4
+
+/**
  * Gets the whole name of `thread`.
  *
  * \param thread  the thread
@@ -672,10 +672,7 @@ threading_status threading_thread_destroy(threading_thread thread);
  * \since 0.1.0
  * \sa Python `threading.Thread.name`
  */
-threading_status threading_thread_name(threading_thread thread,
-                                       char *buffer,
-                                       size_t size,
-                                       size_t *needed);
+threading_status threading_thread_name(threading_thread thread, char *buffer, size_t size, size_t *needed);
 
 /**
  * Names `thread`, at any time; several threads may have the same name.
@@ -788,9 +785,7 @@ threading_status threading_thread_set_priority(threading_thread thread, int32_t 
  * \since 0.1.0
  * \sa Python `os.sched_getscheduler`
  */
-threading_status threading_thread_scheduler(threading_thread thread,
-                                            int32_t *policy,
-                                            int32_t *priority);
+threading_status threading_thread_scheduler(threading_thread thread, int32_t *policy, int32_t *priority);
 
 /**
  * Sets scheduling policy and real-time priority of `thread`; for one that has not been started they are kept
@@ -808,9 +803,7 @@ threading_status threading_thread_scheduler(threading_thread thread,
  * \since 0.1.0
  * \sa Python `os.sched_setscheduler`
  */
-threading_status threading_thread_set_scheduler(threading_thread thread,
-                                                int32_t policy,
-                                                int32_t priority);
+threading_status threading_thread_set_scheduler(threading_thread thread, int32_t policy, int32_t priority);
 
 /**
  * Gets the numbers of the processors that `thread` may run on, the lowest first.
@@ -846,9 +839,7 @@ threading_status threading_thread_affinity(threading_thread thread,
  * \since 0.1.0
  * \sa Python `os.sched_setaffinity`
  */
-threading_status threading_thread_set_affinity(threading_thread thread,
-                                               const uint32_t *cpus,
-                                               size_t count);
+threading_status threading_thread_set_affinity(threading_thread thread, const uint32_t *cpus, size_t count);
 
 /* ---- Who else is there --------------------------------------------------------------------------------- */
 
@@ -2628,52 +2619,6 @@ typedef struct threading_pool_options {
 } threading_pool_options;
 
 /**
- * What a pool is doing and has done; the numbers are read one after another, so they need not fit together.
- */
-typedef struct threading_pool_statistics {
-  /**
-   * `sizeof(threading_pool_statistics)`, set by the caller: no more than that is written.
-   */
-  size_t size;
-  /**
-   * Threads of the pool, from before their start to their end.
-   */
-  uint32_t workers;
-  /**
-   * Threads that work, also those from outside that take part in a loop.
-   */
-  uint32_t busy;
-  /**
-   * Workers that have nothing to do.
-   */
-  uint32_t idle;
-  /**
-   * Threads that wait inside a task, or have called threading_blocking_begin().
-   */
-  uint32_t blocked;
-  /**
-   * Tasks that nobody has begun.
-   */
-  int64_t queued;
-  /**
-   * Tasks that have ended, however.
-   */
-  int64_t done;
-  /**
-   * The most tasks that ever waited in the pool's queue.
-   */
-  int64_t most_queued;
-  /**
-   * Nanoseconds that all tasks together have waited in the queue.
-   */
-  int64_t wait_ns;
-  /**
-   * Nanoseconds that all workers together have worked.
-   */
-  int64_t run_ns;
-} threading_pool_statistics;
-
-/**
  * Makes a pool; its threads start when there is something for them to do.
  *
  * \param max_workers  how many threads it may have, at most 4096; 0: as many as threading_cpu_count() says
@@ -2798,20 +2743,6 @@ threading_status threading_pool_map(threading_pool pool,
                                     int64_t timeout_ns);
 
 /**
- * Tells which worker of its pool the running thread is, for example to use a place of its own in an array.
- *
- * No two threads that work in a pool at the same time have the same number. While a worker waits inside a
- * task another may stand in for it, with a number at or above the pool's `max_workers`. A thread that runs
- * a parallel loop while all workers are busy has no number of its own: until one is free it works alone, as
- * number 0.
- *
- * \returns 0 or more inside a task or the body of a loop, of the innermost pool; -1 elsewhere
- * \threadsafety any thread, but no signal handler
- * \since 0.1.0
- */
-int32_t threading_worker_index(void);
-
-/**
  * Waits until `pool` has nothing more to do, neither queued nor running, as long as `timeout_ns` says.
  *
  * Tasks that come during the wait are waited for too. The pool stays open.
@@ -2875,6 +2806,52 @@ threading_status threading_pool_resize(threading_pool pool, uint32_t max_workers
 threading_status threading_pool_destroy(threading_pool pool);
 
 /**
+ * What a pool is doing and has done; the numbers are read one after another, so they need not fit together.
+ */
+typedef struct threading_pool_statistics {
+  /**
+   * `sizeof(threading_pool_statistics)`, set by the caller: no more than that is written.
+   */
+  size_t size;
+  /**
+   * Threads of the pool, from before their start to their end.
+   */
+  uint32_t workers;
+  /**
+   * Threads that work, also those from outside that take part in a loop.
+   */
+  uint32_t busy;
+  /**
+   * Workers that have nothing to do.
+   */
+  uint32_t idle;
+  /**
+   * Threads that wait inside a task, or have called threading_blocking_begin().
+   */
+  uint32_t blocked;
+  /**
+   * Tasks that nobody has begun.
+   */
+  int64_t queued;
+  /**
+   * Tasks that have ended, however.
+   */
+  int64_t done;
+  /**
+   * The most tasks that ever waited in the pool's queue.
+   */
+  int64_t most_queued;
+  /**
+   * Nanoseconds that all tasks together have waited in the queue.
+   */
+  int64_t wait_ns;
+  /**
+   * Nanoseconds that all workers together have worked.
+   */
+  int64_t run_ns;
+} threading_pool_statistics;
+
+/**
  * Tells what `pool` is doing and has done.
  *
  * \param pool  the pool
@@ -2884,6 +2861,20 @@ threading_status threading_pool_destroy(threading_pool pool);
  * \since 0.1.0
  */
 threading_status threading_pool_stats(threading_pool pool, threading_pool_statistics *out);
+
+/**
+ * Tells which worker of its pool the running thread is, for example to use a place of its own in an array.
+ *
+ * No two threads that work in a pool at the same time have the same number. While a worker waits inside a
+ * task another may stand in for it, with a number at or above the pool's `max_workers`. A thread that runs
+ * a parallel loop while all workers are busy has no number of its own: until one is free it works alone, as
+ * number 0.
+ *
+ * \returns 0 or more inside a task or the body of a loop, of the innermost pool; -1 elsewhere
+ * \threadsafety any thread, but no signal handler
+ * \since 0.1.0
+ */
+int32_t threading_worker_index(void);
 
 /**
  * Says that the running task is about to wait for something that the library does not know, a socket or a

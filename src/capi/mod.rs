@@ -22,7 +22,9 @@ mod rlock;
 mod semaphore;
 mod status;
 mod thread;
+mod thread_attributes;
 mod timer;
+mod worker;
 
 pub use barrier::*;
 pub use condition::*;
@@ -40,4 +42,6 @@ pub use rlock::*;
 pub use semaphore::*;
 pub use status::*;
 pub use thread::*;
+pub use thread_attributes::*;
 pub use timer::*;
+pub use worker::*;

@@ -22,6 +22,7 @@ const WITHOUT_PYTHON: &[&str] = &[
     "threading_blocking_end",
     "threading_default_pool",
     "threading_group_cancel",
+    "threading_group_set_limit",
     "threading_group_wait",
     "threading_last_error",
     "threading_last_failure",

@@ -25,7 +25,7 @@ const fn section(title: &'static str, sources: &'static [&'static str], begin_wi
 
 const SECTIONS: &[Section] = &[
     section("Version, status and time", &["status.rs", "macros.h"], "threading_status_name()"),
-    section("Threads", &["thread.rs"], "threading_thread_spawn()"),
+    section("Threads", &["thread.rs", "thread_attributes.rs"], "threading_thread_spawn()"),
     section("Who else is there", &["current.rs"], "threading_current_thread()"),
     section("Hooks and the end of the process", &["hooks.rs"], "threading_set_excepthook()"),
     section("Locals", &["local.rs"], "threading_local_create()"),
@@ -38,7 +38,7 @@ const SECTIONS: &[Section] = &[
     section("Timer", &["timer.rs"], "threading_timer_create()"),
     section("Queue", &["queue.rs"], "threading_queue_put()"),
     section("Future", &["future.rs"], "threading_future_result()"),
-    section("Pool", &["pool.rs"], "threading_pool_submit()"),
+    section("Pool", &["pool.rs", "worker.rs"], "threading_pool_submit()"),
     section("Group", &["group.rs"], "threading_group_submit()"),
     section("Parallel loops", &["parallel.rs"], "threading_parallel_for()"),
     section("THREADING_WITH", &["with.h"], "THREADING_WITH"),

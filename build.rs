@@ -1,4 +1,4 @@
-//! Compiles the C frame under user callbacks, sets how the shared library is linked, and with feature `header` keeps
+//! Compiles what is written in C, sets how the shared library is linked, and with feature `header` keeps
 //! include/threading.h the same as src/capi.
 
 #[cfg(feature = "header")]
@@ -7,7 +7,7 @@ mod header;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    compile_frame();
+    compile_c();
     if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
         link_shared_library();
     }
@@ -15,18 +15,21 @@ fn main() {
     header::refresh();
 }
 
-/// The frame must be unwindable, so that `pthread_exit` and C++ exceptions can pass it.
-fn compile_frame() {
+/// The frame under user callbacks must be unwindable, so that `pthread_exit` and C++ exceptions can pass it.
+fn compile_c() {
     println!("cargo::rerun-if-changed=src/frame");
+    println!("cargo::rerun-if-changed=src/sys/tools.c");
     cc::Build::new()
         .file("src/frame/frame.c")
+        .file("src/sys/tools.c")
         .std("c11")
         .flag("-fexceptions")
         .flag("-fvisibility=hidden")
         .pic(true)
+        .flag_if_supported(format!("-ffile-prefix-map={}=/libthreading", env!("CARGO_MANIFEST_DIR")))
         .warnings(true)
         .extra_warnings(true)
-        .compile("threading_frame");
+        .compile("threading_c");
 }
 
 /// The SONAME changes when the ABI does. `nodelete` because threads of the library may outlive a `dlclose`.

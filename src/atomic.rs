@@ -1,8 +1,9 @@
-//! The one place that chooses between real atomics, loom's and those of schedules; and where models plant bugs.
+//! The one place that chooses between real atomics, loom's, those of schedules and those with faults; and where models
+//! plant bugs.
 
 #[cfg(not(any(loom, shuttle)))]
 pub(crate) use core::hint::spin_loop;
-#[cfg(not(any(loom, shuttle)))]
+#[cfg(not(any(loom, shuttle, feature = "fault-inject")))]
 pub(crate) use core::sync::atomic::{
     AtomicI64, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
 };
@@ -10,7 +11,9 @@ pub(crate) use core::sync::atomic::{
 #[cfg(loom)]
 pub(crate) use loom::hint::spin_loop;
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicI64, AtomicPtr, AtomicU32, AtomicU64, Ordering, fence};
+pub(crate) mod vanish;
+#[cfg(loom)]
+pub(crate) use vanish::{AtomicI64, AtomicPtr, AtomicU32, AtomicU64, Ordering, fence};
 
 /// Reads a word after another one was written, while somebody else does the two the other way round: one of the two
 /// sees what the other wrote. loom takes that for granted of exchanges only.
@@ -24,12 +27,43 @@ mod turns;
 #[cfg(shuttle)]
 pub(crate) use turns::{AtomicI64, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence, spin_loop};
 
+#[cfg(feature = "fault-inject")]
+mod inject;
+#[cfg(feature = "fault-inject")]
+pub(crate) use inject::{
+    AtomicI64, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence, is_scarce, seeded, wake_late,
+    wakes_early,
+};
+
+/// Whether a sleep ends for no reason before it begins; only in a build with faults.
+#[cfg(not(any(feature = "fault-inject", feature = "portable-park")))]
+#[inline(always)]
+pub(crate) const fn wakes_early() -> bool {
+    false
+}
+
+/// Lets one who is about to wake others be late; only in a build with faults.
+#[cfg(not(any(feature = "fault-inject", feature = "portable-park")))]
+#[inline(always)]
+pub(crate) const fn wake_late() {}
+
+/// Whether there is no memory for what the library can do without; only in a build with faults.
+#[cfg(not(feature = "fault-inject"))]
+#[inline(always)]
+pub(crate) const fn is_scarce() -> bool {
+    false
+}
+
 /// Places where a model can plant a bug, to show that it would be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(any(loom, shuttle)), expect(dead_code, reason = "only models plant bugs"))]
+#[cfg_attr(not(any(loom, shuttle)), allow(dead_code, reason = "only models plant bugs"))]
 pub(crate) enum Seed {
+    /// Fork: an object that a lost thread was just taking is not signed for.
+    Sign = 1,
+    /// Fork: who waited when it was lost is still counted.
+    Forget,
     /// Slot: the tag of the free stack stands still, so a top that left and came back is taken for the same.
-    Slot = 1,
+    Slot,
     /// Park: a sleep begins without comparing the word.
     Sleep,
     /// Park: a reader of a published wait does not look at its number again.
@@ -38,6 +72,8 @@ pub(crate) enum Seed {
     Inside,
     /// Queue: an item is taken out of its cell without looking whether it is there.
     List,
+    /// Queue: an item's cell is marked full before the item is in it.
+    Publish,
     /// Queue: who was woken and looks again does not say so.
     EventCount,
     /// Ring: a task is published before it is written.
@@ -68,13 +104,19 @@ pub(crate) enum Seed {
     Event,
     /// Barrier: who is told how the round ended is not woken.
     Barrier,
+    /// Barrier: whoever wakes takes it that it was told something.
+    Spurious,
+    /// Semaphore: an exchange that failed is taken to say that there is no permit.
+    Weak,
+    /// Semaphore: a bounded one has no bound.
+    Bound,
 }
 
-/// Whether the running model has planted this bug; never outside models.
-#[cfg(not(any(loom, shuttle)))]
+/// Whether the running model has planted this bug; outside models only what the fuzzer is to find, in a build of its own.
+#[cfg(not(any(loom, shuttle, feature = "fault-inject")))]
 #[inline(always)]
-pub(crate) const fn seeded(_: Seed) -> bool {
-    false
+pub(crate) const fn seeded(seed: Seed) -> bool {
+    cfg!(planted_fuzz) && matches!(seed, Seed::Bound)
 }
 
 #[cfg(any(loom, shuttle))]

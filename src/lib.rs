@@ -48,6 +48,7 @@ mod sys;
 #[cfg(loom)]
 mod sys {
     pub(crate) use loom::thread::yield_now;
+    pub(crate) mod tools;
 }
 #[cfg(not(loom))]
 mod thread;

@@ -2,6 +2,7 @@
 
 use super::status::threading_status;
 use crate::error::{Error, Result};
+use crate::frame::inside;
 use crate::thread::last_error;
 use core::any::Any;
 use core::ffi::{CStr, c_char};
@@ -11,11 +12,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// Runs the body of an exported function; a panic is a bug of ours and comes back as one.
 #[inline(always)]
 pub(super) fn call(name: &'static str, object: u64, body: impl FnOnce() -> Result) -> threading_status {
-    match catch_unwind(AssertUnwindSafe(body)) {
+    inside(|| match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => 0,
         Ok(Err(error)) => note(name, object, error),
         Err(panic) => caught(panic, name, object),
-    }
+    })
 }
 
 /// The same for a function that runs user code on the caller's stack: what unwinds from there passes.
@@ -25,10 +26,10 @@ pub(super) fn call_unwind(
     object: u64,
     body: impl FnOnce() -> Result,
 ) -> threading_status {
-    match body() {
+    inside(|| match body() {
         Ok(()) => 0,
         Err(error) => note(name, object, error),
-    }
+    })
 }
 
 /// An exported function whose usual way is short: `usual` calls nothing, and says `None` if it did not get
@@ -67,21 +68,21 @@ fn out_of_line<T>(otherwise: impl FnOnce() -> T) -> T {
 /// The body of a question: 1 yes, 0 no, or an error.
 #[inline(always)]
 pub(super) fn ask(name: &'static str, object: u64, body: impl FnOnce() -> Result<bool>) -> i32 {
-    match catch_unwind(AssertUnwindSafe(body)) {
+    inside(|| match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(yes)) => yes as i32,
         Ok(Err(error)) => note(name, object, error),
         Err(panic) => caught(panic, name, object),
-    }
+    })
 }
 
 /// The body of a count: it, or an error, which is negative.
 #[inline(always)]
 pub(super) fn count(name: &'static str, object: u64, body: impl FnOnce() -> Result<i64>) -> i64 {
-    match catch_unwind(AssertUnwindSafe(body)) {
+    inside(|| match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(count)) => count,
         Ok(Err(error)) => note(name, object, error) as i64,
         Err(panic) => caught(panic, name, object) as i64,
-    }
+    })
 }
 
 /// A bug of ours was caught. What it carries is left alone: dropping it could panic again.
@@ -222,6 +223,9 @@ impl<'a, T> List<'a, T> {
     }
 }
 
+/// No header has a larger struct: a size beyond it is garbage, and what lies there need not be readable.
+const LARGEST: usize = 4096;
+
 /// A struct that begins with its own size, and in which zero means default.
 ///
 /// # Safety
@@ -238,7 +242,7 @@ pub(super) fn options<T: Options>(options: *const T) -> Result<Option<T>> {
     }
     // SAFETY: the header promises a struct that begins with its size.
     let size = unsafe { options.cast::<usize>().read() };
-    if size < T::SMALLEST {
+    if !(T::SMALLEST..=LARGEST).contains(&size) {
         return Err(Error::BadOptions);
     }
     let known = size.min(size_of::<T>());
@@ -275,7 +279,7 @@ pub(super) fn answer<T: Answer>(out: *mut T, tell: impl FnOnce() -> Result<T>) -
     }
     // SAFETY: the header promises a struct that begins with its size.
     let size = unsafe { out.cast::<usize>().read() };
-    if size < T::SMALLEST {
+    if !(T::SMALLEST..=LARGEST).contains(&size) {
         return Err(Error::BadOptions);
     }
     let (told, known) = (tell()?, size.min(size_of::<T>()));

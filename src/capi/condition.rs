@@ -227,7 +227,7 @@ pub extern "C-unwind" fn threading_condition_wait_for(
 pub extern "C" fn threading_condition_notify(condition: threading_condition, n: i64) -> threading_status {
     quick(
         || (n >= 0 && seek::<Condition>(condition.id)?.notify_quick(known()?)).then_some(THREADING_OK),
-        || {
+        move || {
             call("threading_condition_notify", condition.id, || {
                 let found = find::<Condition>(condition.id)?;
                 found.notify(me()?, found.under()?, n)
@@ -249,7 +249,7 @@ pub extern "C" fn threading_condition_notify(condition: threading_condition, n: 
 pub extern "C" fn threading_condition_notify_all(condition: threading_condition) -> threading_status {
     quick(
         || seek::<Condition>(condition.id)?.notify_quick(known()?).then_some(THREADING_OK),
-        || {
+        move || {
             call("threading_condition_notify_all", condition.id, || {
                 let found = find::<Condition>(condition.id)?;
                 found.notify(me()?, found.under()?, i64::MAX)

@@ -58,8 +58,8 @@ pub extern "C" fn threading_event_destroy(event: threading_event) -> threading_s
 #[unsafe(no_mangle)]
 pub extern "C" fn threading_event_is_set(event: threading_event) -> i32 {
     quick(
-        || seek::<Event>(event.id)?.is_set().ok().map(i32::from),
-        || ask("threading_event_is_set", event.id, || find::<Event>(event.id)?.is_set()),
+        || seek::<Event>(event.id)?.is_set_quick().map(i32::from),
+        move || ask("threading_event_is_set", event.id, || find::<Event>(event.id)?.is_set()),
     )
 }
 
@@ -76,7 +76,7 @@ pub extern "C" fn threading_event_is_set(event: threading_event) -> i32 {
 pub extern "C" fn threading_event_set(event: threading_event) -> threading_status {
     quick(
         || seek::<Event>(event.id)?.set_quick().then_some(THREADING_OK),
-        || call("threading_event_set", event.id, || find::<Event>(event.id)?.set()),
+        move || call("threading_event_set", event.id, || find::<Event>(event.id)?.set()),
     )
 }
 
@@ -91,7 +91,7 @@ pub extern "C" fn threading_event_set(event: threading_event) -> threading_statu
 pub extern "C" fn threading_event_clear(event: threading_event) -> threading_status {
     quick(
         || seek::<Event>(event.id)?.clear_quick().then_some(THREADING_OK),
-        || call("threading_event_clear", event.id, || find::<Event>(event.id)?.clear()),
+        move || call("threading_event_clear", event.id, || find::<Event>(event.id)?.clear()),
     )
 }
 
@@ -110,10 +110,10 @@ pub extern "C" fn threading_event_clear(event: threading_event) -> threading_sta
 pub extern "C" fn threading_event_wait(event: threading_event, timeout_ns: i64) -> threading_status {
     quick(
         || {
-            (timeout_ns >= THREADING_FOREVER && seek::<Event>(event.id)?.is_set() == Ok(true))
+            (timeout_ns >= THREADING_FOREVER && seek::<Event>(event.id)?.is_set_quick() == Some(true))
                 .then_some(THREADING_OK)
         },
-        || {
+        move || {
             call("threading_event_wait", event.id, || {
                 let timeout = Timeout::from_nanos(timeout_ns)?;
                 find::<Event>(event.id)?.wait(me, timeout)

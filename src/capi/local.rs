@@ -75,7 +75,7 @@ pub extern "C" fn threading_local_get(
     quick_put(
         out,
         || local::get_quick(known()?, local.id),
-        |out| call("threading_local_get", local.id, || put(out, || local::get(me()?, local.id))),
+        move |out| call("threading_local_get", local.id, || put(out, || local::get(me()?, local.id))),
     )
 }
 

@@ -59,7 +59,7 @@ pub extern "C" fn threading_lock_acquire(lock: threading_lock, timeout_ns: i64) 
             (timeout_ns >= THREADING_FOREVER && seek::<Lock>(lock.id)?.acquire_quick(known()?))
                 .then_some(THREADING_OK)
         },
-        || {
+        move || {
             call("threading_lock_acquire", lock.id, || {
                 find::<Lock>(lock.id)?.acquire(me()?, Timeout::from_nanos(timeout_ns)?)
             })
@@ -78,7 +78,7 @@ pub extern "C" fn threading_lock_acquire(lock: threading_lock, timeout_ns: i64) 
 pub extern "C" fn threading_lock_release(lock: threading_lock) -> threading_status {
     quick(
         || seek::<Lock>(lock.id)?.release_quick(known()?).then_some(THREADING_OK),
-        || call("threading_lock_release", lock.id, || find::<Lock>(lock.id)?.release(me()?)),
+        move || call("threading_lock_release", lock.id, || find::<Lock>(lock.id)?.release(me()?)),
     )
 }
 

@@ -1,12 +1,12 @@
 //! Section Parallel loops: work that is split among the threads of a pool and ends where it began.
 
-use super::boundary::{call_unwind, items};
+use super::boundary::{call_unwind, items, quick};
 use super::pool::threading_pool;
-use super::status::{threading_callback, threading_status};
+use super::status::{THREADING_OK, threading_callback, threading_status};
 use crate::error::Error;
 use crate::pool::invoke;
 use crate::pool::range::{self, Reduction, Span};
-use crate::thread::me;
+use crate::thread::{known, me};
 use core::ffi::c_void;
 use core::mem::{align_of, offset_of};
 
@@ -151,7 +151,15 @@ pub extern "C-unwind" fn threading_parallel_invoke(
     tasks: *const threading_task,
     count: usize,
 ) -> threading_status {
-    call_unwind("threading_parallel_invoke", pool.id, || {
-        invoke::invoke(me()?, pool.id, items(tasks.cast::<invoke::Task>(), count)?)
-    })
+    quick(
+        || match invoke::invoke_quick(known()?, pool.id, items(tasks.cast(), count).ok()?)? {
+            Ok(()) => Some(THREADING_OK),
+            failed => Some(call_unwind("threading_parallel_invoke", pool.id, || failed)),
+        },
+        move || {
+            call_unwind("threading_parallel_invoke", pool.id, || {
+                invoke::invoke(me()?, pool.id, items(tasks.cast(), count)?)
+            })
+        },
+    )
 }

@@ -111,7 +111,7 @@ pub extern "C" fn threading_queue_put(
             (timeout_ns >= THREADING_FOREVER && seek::<Queue>(queue.id)?.put_quick(known()?, item))
                 .then_some(THREADING_OK)
         },
-        || {
+        move || {
             call("threading_queue_put", queue.id, || {
                 let timeout = Timeout::from_nanos(timeout_ns)?;
                 find::<Queue>(queue.id)?.put(me()?, item, timeout)
@@ -171,7 +171,7 @@ pub extern "C" fn threading_queue_get(
     quick_put(
         item,
         || seek::<Queue>(queue.id).filter(|_| timeout_ns >= THREADING_FOREVER)?.get_quick(known()?),
-        |item| {
+        move |item| {
             call("threading_queue_get", queue.id, || {
                 put(item, || find::<Queue>(queue.id)?.get(me()?, Timeout::from_nanos(timeout_ns)?))
             })

@@ -74,7 +74,7 @@ pub extern "C" fn threading_rlock_acquire(rlock: threading_rlock, timeout_ns: i6
             (timeout_ns >= THREADING_FOREVER && seek::<RLock>(rlock.id)?.acquire_quick(known()?))
                 .then_some(THREADING_OK)
         },
-        || {
+        move || {
             call("threading_rlock_acquire", rlock.id, || {
                 find::<RLock>(rlock.id)?.acquire(me()?, Timeout::from_nanos(timeout_ns)?)
             })
@@ -93,7 +93,7 @@ pub extern "C" fn threading_rlock_acquire(rlock: threading_rlock, timeout_ns: i6
 pub extern "C" fn threading_rlock_release(rlock: threading_rlock) -> threading_status {
     quick(
         || seek::<RLock>(rlock.id)?.release_quick(known()?).then_some(THREADING_OK),
-        || call("threading_rlock_release", rlock.id, || find::<RLock>(rlock.id)?.release(me()?)),
+        move || call("threading_rlock_release", rlock.id, || find::<RLock>(rlock.id)?.release(me()?)),
     )
 }
 

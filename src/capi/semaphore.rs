@@ -97,7 +97,7 @@ pub extern "C" fn threading_semaphore_acquire(
             (timeout_ns >= THREADING_FOREVER && seek::<Semaphore>(semaphore.id)?.acquire_quick())
                 .then_some(THREADING_OK)
         },
-        || {
+        move || {
             call("threading_semaphore_acquire", semaphore.id, || {
                 let timeout = Timeout::from_nanos(timeout_ns)?;
                 find::<Semaphore>(semaphore.id)?.acquire(me, timeout)
@@ -120,7 +120,9 @@ pub extern "C" fn threading_semaphore_acquire(
 pub extern "C" fn threading_semaphore_release(semaphore: threading_semaphore, n: i64) -> threading_status {
     quick(
         || seek::<Semaphore>(semaphore.id)?.release_quick(n).then_some(THREADING_OK),
-        || call("threading_semaphore_release", semaphore.id, || find::<Semaphore>(semaphore.id)?.release(n)),
+        move || {
+            call("threading_semaphore_release", semaphore.id, || find::<Semaphore>(semaphore.id)?.release(n))
+        },
     )
 }
 

@@ -2,6 +2,7 @@
 
 use super::boundary::{Buffer, call, place};
 use crate::error::Error;
+use crate::frame::inside;
 use crate::thread::{current, failure, last_error};
 use crate::{sync, time};
 use core::ffi::{CStr, c_char, c_void};
@@ -163,7 +164,7 @@ fn known(status: threading_status) -> (&'static CStr, &'static CStr) {
 /// \since 0.1.0
 #[unsafe(no_mangle)]
 pub extern "C" fn threading_last_error() -> *const c_char {
-    last_error::text().unwrap_or_else(|cause| threading_status_message(cause.status()))
+    inside(last_error::text).unwrap_or_else(|cause| threading_status_message(cause.status()))
 }
 
 /// Gets code and message of the failure behind this thread's last #THREADING_FAILED.

@@ -1,7 +1,7 @@
 //! Sleeping on Linux: the futex on the lower half of a 64-bit word, private, absolute deadlines.
 
 use super::Woken;
-use crate::atomic::AtomicU64;
+use crate::atomic::{AtomicU64, wake_late, wakes_early};
 use crate::sys::futex;
 use crate::time::Deadline;
 
@@ -13,6 +13,9 @@ fn low(word: &AtomicU64) -> *const u32 {
 
 /// Sleeps while the lower half of `word` is `expected`.
 pub(super) fn sleep(word: &AtomicU64, expected: u32, deadline: Deadline) -> Woken {
+    if wakes_early() {
+        return Woken::LookAgain;
+    }
     let deadline = (!deadline.is_never()).then(|| deadline.nanos());
     match futex::wait(low(word), expected, deadline) {
         true => Woken::LookAgain,
@@ -22,10 +25,12 @@ pub(super) fn sleep(word: &AtomicU64, expected: u32, deadline: Deadline) -> Woke
 
 /// Wakes up to `count` of those who sleep on `word`, and says how many; async-signal-safe.
 pub(crate) fn wake(word: &AtomicU64, count: u32) -> u32 {
+    wake_late();
     futex::wake(low(word), count)
 }
 
 /// Moves one who sleeps on `from` to those who sleep on `to`, unless `from` is no longer `expected`.
 pub(crate) fn requeue(from: &AtomicU64, expected: u32, to: &AtomicU64) {
+    wake_late();
     futex::requeue(low(from), expected, low(to));
 }

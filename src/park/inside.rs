@@ -63,7 +63,7 @@ fn until(mut done: impl FnMut() -> bool) -> bool {
 mod forks {
     use super::*;
     use crate::atomic::{AtomicU64, AtomicUsize};
-    use crate::park;
+    use crate::park::{self, Woken};
     use crate::sys::{native, tls};
 
     /// 1 while a fork is in progress.
@@ -104,12 +104,10 @@ mod forks {
             return;
         }
         // Bounded, because a process forked meanwhile by another thread, without handlers, would wait for ever.
-        for _ in 0..SECONDS {
-            if !in_progress() || is_without_handlers() {
-                return;
-            }
+        let mut seconds = 0;
+        while seconds < SECONDS && in_progress() && !is_without_handlers() {
             record.inside.store(0, Release);
-            park::doze_for(&FORKING, 1, 1_000_000_000);
+            seconds += (park::doze_for(&FORKING, 1, 1_000_000_000) == Woken::TimedOut) as u32;
             record.inside.store(object, Relaxed);
             fence::light();
         }
@@ -164,6 +162,7 @@ mod forks {
         done()
     }
 
-    /// How long others are waited for. Sleeps are counted: a process that was stopped for long has not waited long.
+    /// How long others are waited for. Sleeps to the end are counted: a process that was stopped for long has not waited
+    /// long, nor has one whose sleeps are cut short by signals.
     const SECONDS: u32 = 5;
 }

@@ -4,6 +4,8 @@
 //! `Wait::begin` publishes what the thread will wait for, `Wait::sleep` sleeps until the word
 //! changes, somebody wakes it or the deadline comes, and dropping the `Wait` takes the publication back.
 
+#[cfg(not(any(loom, shuttle)))]
+pub(crate) mod bare;
 pub(crate) mod fence;
 mod graph;
 pub(crate) mod inside;
@@ -21,7 +23,7 @@ mod backend;
 mod backend;
 
 #[cfg(loom)]
-pub(crate) use backend::make_beds;
+pub(crate) use backend::{clear_beds, make_beds};
 pub(crate) use backend::{requeue, wake};
 pub(crate) use graph::would_deadlock;
 pub(crate) use record::{Fate, Me, Node, Published, Record, fate, record_of};
@@ -73,14 +75,15 @@ pub(crate) fn doze(word: &AtomicU64, expected: u32) {
 
 /// The same, for so many nanoseconds at most.
 #[cfg(not(loom))]
-pub(crate) fn doze_for(word: &AtomicU64, expected: u32, nanos: i64) {
-    backend::sleep(word, expected, Deadline::after(crate::time::now(), nanos));
+pub(crate) fn doze_for(word: &AtomicU64, expected: u32, nanos: i64) -> Woken {
+    backend::sleep(word, expected, Deadline::after(crate::time::now(), nanos))
 }
 
 /// Sleeps for a millisecond: for one who has to look again, and whom nobody wakes.
 #[cfg(not(loom))]
 pub(crate) fn nap() {
-    doze_for(&AtomicU64::new(0), 0, 1_000_000);
+    let (word, deadline) = (AtomicU64::new(0), Deadline::after(crate::time::now(), 1_000_000));
+    while backend::sleep(&word, 0, deadline) != Woken::TimedOut {}
 }
 
 /// A published wait of the current thread for one object.
@@ -100,6 +103,8 @@ impl Wait {
 
     /// The same for a wait that goes on until a point known already.
     pub(crate) fn begin_until(me: Me, object: u64, began: i64, deadline: Deadline) -> Wait {
+        #[cfg(not(any(loom, shuttle)))]
+        bare::make_good();
         // The hook may wait for something itself, so it stands outside the publication.
         call_hook(me, object, true);
         me.publish(Published { object, deadline, since: began });
@@ -111,6 +116,11 @@ impl Wait {
         self.deadline
     }
 
+    /// Whether there is no time to wait at all.
+    pub(crate) fn is_over_at_once(&self) -> bool {
+        self.deadline.nanos() <= self.began
+    }
+
     /// How long it has lasted, in nanoseconds.
     pub(crate) fn age(&self) -> i64 {
         crate::time::now() - self.began
@@ -118,7 +128,7 @@ impl Wait {
 
     /// Sleeps while the lower half of `word` is `expected`, until somebody wakes it or the deadline.
     pub(crate) fn sleep(&self, word: &AtomicU64, expected: u32) -> Woken {
-        if self.deadline.nanos() <= self.began {
+        if self.is_over_at_once() {
             return Woken::TimedOut;
         }
         backend::sleep(word, expected, self.deadline)

@@ -5,6 +5,7 @@
 //! barrier. A deadline may come at any moment after the sleep began.
 
 use super::{Record, Woken};
+use crate::atomic::vanish;
 use crate::atomic::{AtomicU64, Ordering::*, Seed, seeded};
 use crate::slot::{handle, kind};
 use crate::time::Deadline;
@@ -49,6 +50,7 @@ pub(crate) fn records() -> &'static Records {
 
 /// Brings all this into being before there are threads that could race for that.
 pub(crate) fn make_beds() {
+    vanish::begin();
     step();
     records();
 }
@@ -88,9 +90,15 @@ pub(super) fn sleep(word: &AtomicU64, expected: u32, deadline: Deadline) -> Woke
         };
     }
     while sleepers().iter().any(|sleeper| sleeper.thread.id() == me) {
+        vanish::step();
         thread::park();
     }
     Woken::LookAgain
+}
+
+/// After a fork: those who sleep are not there any more.
+pub(crate) fn clear_beds() {
+    sleepers().drain(..).for_each(|sleeper| sleeper.thread.unpark());
 }
 
 /// Wakes up to `count` of those who sleep on `word`, the longest first, and says how many.

@@ -73,6 +73,8 @@ pub(crate) struct Record {
     held: Cell<u64>,
     /// The object whose owner word it is about to change: see thread/README.md, "Fork".
     touching: AtomicU64,
+    /// The lock at which others count it as a waiter while it does not wait there yet: it waits on a condition.
+    expected: AtomicU64,
     /// The object whose body it is inside: see inside.rs.
     pub(super) inside: AtomicU64,
     /// The thread of this record that stayed behind in a parent process, else 0.
@@ -109,6 +111,7 @@ impl Record {
             id: AtomicU64::new(id),
             held: Cell::new(0),
             touching: AtomicU64::new(0),
+            expected: AtomicU64::new(0),
             inside: AtomicU64::new(0),
             lost: AtomicU64::new(0),
             over: AtomicU64::new(0),
@@ -134,6 +137,7 @@ impl Record {
     pub(crate) fn adopt(&self, id: u64) {
         self.held.set(0);
         self.touching.store(0, Relaxed);
+        self.expected.store(0, Relaxed);
         self.inside.store(0, Relaxed);
         self.worker.store(null_mut(), Relaxed);
         #[cfg(not(loom))]
@@ -175,6 +179,11 @@ impl Record {
     /// The object that its thread was about to take or give back last.
     pub(crate) fn touching(&self) -> u64 {
         self.touching.load(Relaxed)
+    }
+
+    /// The lock at which its thread may be counted, though it waits elsewhere or not yet.
+    pub(crate) fn expected(&self) -> u64 {
+        self.expected.load(Relaxed)
     }
 
     /// Takes the waiter whose wake this thread has put off until it releases `lock`.
@@ -238,6 +247,12 @@ impl Me {
         self.0.touching.store(object, Relaxed);
     }
 
+    /// Says at which lock this thread may be counted from now on before it waits there; 0: at none.
+    #[inline(always)]
+    pub(crate) fn expect(self, lock: u64) {
+        self.0.expected.store(lock, Relaxed);
+    }
+
     /// Counts one owned primitive more.
     #[inline(always)]
     pub(crate) fn hold(self) {
@@ -275,7 +290,6 @@ impl Me {
     }
 
     /// In a forked child: whom this thread has put off is not here.
-    #[cfg(not(loom))]
     pub(crate) fn forget_deferred(self) {
         self.0.deferred.store(null_mut(), Relaxed);
     }
@@ -331,8 +345,12 @@ pub(crate) enum Fate {
 }
 
 /// What became of the thread `owner`.
-#[cfg(not(loom))]
 pub(crate) fn fate(owner: u64) -> Fate {
+    #[cfg(loom)]
+    if !crate::atomic::vanish::has_forked() {
+        // Until then all threads of a model live.
+        return Fate::Lives;
+    }
     let Some(record) = records().at(crate::slot::index_of(owner)) else { return Fate::Lives };
     if owner == 0 || record.id() == owner {
         Fate::Lives
@@ -347,12 +365,6 @@ pub(crate) fn fate(owner: u64) -> Fate {
 pub(crate) fn is_awaitable(thread: u64) -> bool {
     let record = records().at(crate::slot::index_of(thread));
     record.is_some_and(|record| record.id() == thread && record.over.load(SeqCst) != thread)
-}
-
-/// Threads of a model live as long as the model.
-#[cfg(loom)]
-pub(crate) fn fate(_: u64) -> Fate {
-    Fate::Lives
 }
 
 #[cfg(loom)]

@@ -10,6 +10,7 @@ use crate::atomic::{AtomicI64, AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
 use crate::error::{Error, Result};
 use crate::frame::{Ask, Callback};
 use crate::park::{Spin, fence};
+use crate::sys::tools;
 use crate::thread::text::Text;
 use core::alloc::Layout;
 use core::ffi::c_void;
@@ -202,7 +203,7 @@ impl Body {
             let mut bits = word.load(Relaxed);
             while bits != u64::MAX {
                 let free = bits.trailing_ones();
-                match word.compare_exchange(bits, bits | 1 << free, AcqRel, Relaxed) {
+                match word.compare_exchange_weak(bits, bits | 1 << free, AcqRel, Relaxed) {
                     Ok(_) => return self.seat_at(at * 64 + free as usize),
                     Err(now) => bits = now,
                 }
@@ -213,35 +214,51 @@ impl Body {
 
     /// The seat `index`, made when it is first used; its bit is the caller's.
     fn seat_at(&self, index: usize) -> Option<&Seat> {
-        let give_up = || {
+        if self.provide(index).is_err() {
             self.used[index / 64].fetch_and(!(1 << (index % 64)), Release);
-            None
-        };
-        let Some(place) = self.seats.get(index) else { return give_up() };
-        if place.load(Acquire).is_null() {
-            let seat = Seat {
-                index: index as u32,
-                ring: Ring::new(),
-                forks: Deque::new(),
-                done: AtomicU64::new(0),
-                worked: AtomicI64::new(0),
-                since: AtomicI64::new(0),
-            };
-            let Ok(seat) = try_box(seat) else { return give_up() };
-            place.store(seat, Release);
-            self.fresh.fetch_max(index as u32 + 1, SeqCst);
+            return None;
         }
         self.seat(index as u32)
     }
 
+    /// Makes a seat for each thread that the pool has or is about to start: no thread is to find that there is no
+    /// memory for one.
+    pub(super) fn provide_for_threads(&self) -> Result {
+        let threads = self.idle.counts().of(THREADS) as usize;
+        (0..threads.min(SEATS)).try_for_each(|index| self.provide(index))
+    }
+
+    /// Makes the seat `index` unless somebody has.
+    fn provide(&self, index: usize) -> Result {
+        let place = self.seats.get(index).ok_or(Error::NoMemory)?;
+        if !place.load(Acquire).is_null() {
+            return Ok(());
+        }
+        let seat = try_box(Seat {
+            index: index as u32,
+            ring: Ring::new(),
+            forks: Deque::new(),
+            done: AtomicU64::new(0),
+            worked: AtomicI64::new(0),
+            since: AtomicI64::new(0),
+        })?;
+        if place.compare_exchange(null_mut(), seat, AcqRel, Acquire).is_err() {
+            // SAFETY: made just now, as a `Box` would, and nobody has seen it.
+            drop(unsafe { Box::from_raw(seat) });
+        }
+        self.fresh.fetch_max(index as u32 + 1, SeqCst);
+        Ok(())
+    }
+
     /// The seat `index`, if it has been used.
     pub(super) fn seat(&self, index: u32) -> Option<&Seat> {
-        // SAFETY: `seat_at` stores what lives as long as the body.
+        // SAFETY: `provide` stores what lives as long as the body.
         unsafe { self.seats.get(index as usize)?.load(Acquire).as_ref() }
     }
 
     /// Gives a seat back, whose queues are empty; its count of `TAKEN` is for the caller to take away.
     pub(super) fn free(&self, seat: &Seat) {
+        tools::release(&self.idle);
         self.used[seat.index as usize / 64].fetch_and(!(1 << (seat.index % 64)), Release);
     }
 
@@ -350,7 +367,7 @@ impl Drop for Body {
         for place in &mut self.seats {
             let seat = core::mem::replace(place.get_mut(), null_mut());
             if !seat.is_null() {
-                // SAFETY: `seat_at` made it as a `Box` would, and nobody uses the body any more.
+                // SAFETY: `provide` made it as a `Box` would, and nobody uses the body any more.
                 drop(unsafe { Box::from_raw(seat) });
             }
         }

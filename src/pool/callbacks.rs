@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::frame::{self, Callback, Left, NOTHING};
 use crate::park::Me;
 use crate::slot::{Live, Slot};
+use crate::sys::tools;
 use core::alloc::Layout;
 use core::ffi::c_void;
 use core::ptr::null_mut;
@@ -142,11 +143,13 @@ fn take(slot: &Slot<Future>) -> *mut Node {
 
 /// Calls all callbacks of a future that is done and `BUSY`, and then lets it go.
 pub(super) fn run(slot: &'static Slot<Future>, index: u32) {
+    tools::acquire(&slot.head);
     call_all(take(slot), slot, index);
 }
 
 /// The future ends without ever being done: its callbacks are not called, but their arguments destroyed.
 pub(super) fn drop_all(slot: &Slot<Future>) {
+    tools::acquire(&slot.head);
     let mut first = take(slot);
     while !first.is_null() {
         let node = open(first);

@@ -10,6 +10,7 @@
 
 use crate::atomic::{AtomicI64, AtomicPtr, Ordering::*, Seed, seeded};
 use crate::park::fence;
+use crate::sys::tools;
 use core::ptr::null_mut;
 
 #[cfg(not(loom))]
@@ -40,6 +41,11 @@ impl<T> Deque<T> {
     /// Where the next fork goes: forks from here on are split off later than now.
     pub(super) fn bottom(&self) -> i64 {
         self.bottom.load(Relaxed)
+    }
+
+    /// The place where it goes: what race detectors know a fork by that is stolen there.
+    pub(super) fn next(&self) -> &AtomicPtr<T> {
+        self.place(self.bottom())
     }
 
     /// Whether there is something to steal, at some moment.
@@ -89,6 +95,8 @@ impl<T> Deque<T> {
             return None;
         }
         let fork = self.place(top).load(Relaxed);
-        self.top.compare_exchange(top, top + 1, SeqCst, Relaxed).ok().map(|_| fork)
+        self.top.compare_exchange(top, top + 1, SeqCst, Relaxed).ok()?;
+        tools::acquire(self.place(top));
+        Some(fork)
     }
 }

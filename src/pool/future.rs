@@ -33,6 +33,7 @@ use crate::slot::{
     Answers, Live, OPEN, Object, Slot, Table, find, generation_of, handle, index_of, kind, set_answers, word,
 };
 use crate::sync::RawGuard;
+use crate::sys::tools;
 use crate::thread::text::Text;
 use core::ffi::c_void;
 use core::ptr::null_mut;
@@ -148,7 +149,7 @@ pub(super) fn change(slot: &Slot<Future>, mut to: impl FnMut(u32) -> Option<u32>
         let state = slot.head.state.load(SeqCst);
         let new = to(state as u32)?;
         let next = state >> 32 << 32 | new as u64;
-        if slot.head.state.compare_exchange(state, next, SeqCst, Relaxed).is_ok() {
+        if slot.head.state.compare_exchange_weak(state, next, SeqCst, Relaxed).is_ok() {
             return Some(state as u32);
         }
     }
@@ -269,6 +270,7 @@ fn boxed(text: Text) -> *mut Text {
 /// run, and keep it `BUSY`.
 #[must_use]
 fn end(slot: &'static Slot<Future>, index: u32, state: u32) -> bool {
+    tools::release(&slot.head);
     let ended = change_unlisted(slot, |bits| {
         let kept = if bits & LISTED != 0 { bits } else { bits & !BUSY };
         Some(kept & !(STATE | AWAITED | WATCHED | LISTED) | state)
@@ -312,7 +314,13 @@ impl Live<Future> {
     /// The bits of a future whose handle is good.
     pub(super) fn seen(self) -> Result<u32> {
         let bits = self.bits()?;
-        if bits & HIDDEN != 0 { Err(Error::StaleHandle) } else { Ok(bits) }
+        if bits & HIDDEN != 0 {
+            return Err(Error::StaleHandle);
+        }
+        if is_done(bits) {
+            tools::acquire(&self.slot.head);
+        }
+        Ok(bits)
     }
 
     /// Changes the bits as `to` says, in this life; says what they were.
@@ -323,7 +331,7 @@ impl Live<Future> {
                 spin_loop();
                 continue;
             }
-            if self.exchange(bits, to(bits)?) {
+            if self.exchange_weak(bits, to(bits)?) {
                 return Ok(bits);
             }
         }
@@ -354,6 +362,7 @@ impl Live<Future> {
 
     /// Ends what `begin_listing` began.
     pub(super) fn end_listing(self) {
+        tools::release(&self.slot.head);
         let _ = change(self.slot, |bits| Some(bits & !LISTING | LISTED));
     }
 
@@ -463,7 +472,7 @@ impl Live<Future> {
             let generation = generation_of(self.id);
             let kept = bits & !(AWAITED | WATCHED);
             let (old, new) = (word(generation, bits), word(generation.wrapping_add(1), kept | HIDDEN));
-            if self.slot.head.state.compare_exchange(old, new, SeqCst, Relaxed).is_ok() {
+            if self.slot.head.state.compare_exchange_weak(old, new, SeqCst, Relaxed).is_ok() {
                 announce(self.slot, bits);
                 return Ok(());
             }

@@ -16,6 +16,7 @@ use crate::frame::Target;
 use crate::park::{self, Me, Wait, Woken, inside};
 use crate::slot::{Live, Object, Table, find, kind};
 use crate::sync::Guarded;
+use crate::sys::tools;
 use crate::thread::current;
 use crate::thread::failure::{self, Failure};
 use crate::thread::text::Text;
@@ -154,6 +155,7 @@ impl Group {
 
     /// Some task has ended.
     fn ended(&self) {
+        tools::release(&self.open);
         if self.open.fetch_sub(1, SeqCst) == 1 && self.waiters.load(SeqCst) > 0 {
             park::wake(&self.open, u32::MAX);
         }
@@ -168,6 +170,7 @@ impl Group {
             return Next::Later;
         }
         let Some((_, target, arg)) = inner.tasks.pop_front() else { return Next::Nothing };
+        tools::acquire(&self.inner);
         let runs = inner.end == End::None;
         inner.running += runs as u32;
         Next::Task(target, arg, runs)
@@ -238,7 +241,14 @@ fn part_ended(owner: *const c_void, Ended { failure, .. }: Ended) {
     if failure.failed {
         group.end_with(End::Failed, failure.code, core::mem::replace(&mut failure.message, Text::EMPTY));
     }
-    group.inner.lock().running -= 1;
+    {
+        let mut inner = group.inner.lock();
+        inner.running -= 1;
+        if inner.limit > 0 {
+            // Whoever comes next may have waited for this one.
+            tools::release(&group.inner);
+        }
+    }
     group.resume();
     group.ended();
     group.let_go();
@@ -254,6 +264,7 @@ pub(crate) fn submit(me: Me, id: u64, target: Target, arg: *mut c_void) -> Resul
 
 impl Group {
     fn submit(&self, me: Me, target: Target, arg: *mut c_void) -> Result {
+        tools::release(&self.inner);
         let turn = {
             let mut inner = self.inner.lock();
             match inner.end {
@@ -352,6 +363,7 @@ impl Group {
             }
             done?;
         }
+        tools::acquire(&self.open);
         self.outcome(me)
     }
 

@@ -110,7 +110,7 @@ impl Idle {
     pub(super) fn set_workers(&self, workers: u32) {
         let mut room = self.room.load(SeqCst);
         while let Err(now) =
-            self.room.compare_exchange(room, room >> 32 << 32 | workers as u64, SeqCst, SeqCst)
+            self.room.compare_exchange_weak(room, room >> 32 << 32 | workers as u64, SeqCst, SeqCst)
         {
             room = now;
         }
@@ -142,7 +142,7 @@ impl Idle {
                 return Err(Counts(now));
             }
             let next = now.wrapping_add(plus).wrapping_sub(minus);
-            match self.word.compare_exchange(now, next, SeqCst, SeqCst) {
+            match self.word.compare_exchange_weak(now, next, SeqCst, SeqCst) {
                 Ok(_) => return Ok(Counts(next)),
                 Err(other) => now = other,
             }
@@ -229,7 +229,7 @@ impl Idle {
 
     fn take_permit(&self) -> bool {
         let now = self.permits.load(SeqCst);
-        now > 0 && self.permits.compare_exchange(now, now - 1, SeqCst, SeqCst).is_ok()
+        now > 0 && self.permits.compare_exchange_weak(now, now - 1, SeqCst, SeqCst).is_ok()
     }
 
     /// Sleeps until told to look; false when the deadline came first and `may_end` agrees: then the thread is

@@ -5,7 +5,7 @@
 
 use super::entry::Entry;
 use super::ring::Ring;
-use crate::atomic::{AtomicU64, Ordering::*};
+use crate::atomic::{AtomicU64, Ordering::*, is_scarce};
 use crate::error::{Error, Result};
 use crate::sync::RawGuard;
 use core::cell::UnsafeCell;
@@ -230,7 +230,7 @@ impl Inner {
     }
 
     fn fresh(&mut self) -> Result<*mut Chunk> {
-        let chunk = if self.spares.is_null() {
+        let chunk = if self.spares.is_null() || is_scarce() {
             crate::sys::map_zeroed(size_of::<Chunk>())?.cast()
         } else {
             self.kept -= 1;

@@ -5,6 +5,7 @@ use super::worker::{self, Worker};
 use crate::error::{Error, Result};
 use crate::frame::Callback;
 use crate::park::Me;
+use crate::slot::seek;
 use crate::thread::current;
 use crate::thread::failure::{self, Failure};
 use core::ffi::c_void;
@@ -26,21 +27,16 @@ struct Half {
     tasks: *const [Task],
 }
 
-/// Calls all of `tasks`, in parallel as far as there are threads; fails if one of them did.
+/// Two tasks inside of parallel work: a step of a recursion. `None`: they are not of this kind, and nothing was done.
 #[inline(always)]
-pub(crate) fn invoke(me: Me, pool: u64, tasks: &[Task]) -> Result {
-    if let [first, second] = tasks
-        && first.callback.is_some()
-        && second.callback.is_some()
-        && let Some(worker) = super::at_work_in(me, pool)
-        && worker.loops.get() > 0
-    {
-        return two(worker, first, second);
-    }
-    any(me, pool, tasks)
+pub(crate) fn invoke_quick(me: Me, pool: u64, tasks: &[Task]) -> Option<Result> {
+    let [first, second] = tasks else { return None };
+    let whole = first.callback.is_some() && second.callback.is_some();
+    let worker = super::at_work_in(me, pool, seek).filter(|worker| whole && worker.loops.get() > 0)?;
+    Some(two(worker, first, second))
 }
 
-/// A step of a recursion: two tasks inside of parallel work. It does what the general way does, in fewer steps.
+/// Does what the general way does, in fewer steps.
 #[inline(always)]
 fn two(worker: &Worker, first: &Task, second: &Task) -> Result {
     let mut failure = ManuallyDrop::new(Failure::NONE);
@@ -50,10 +46,10 @@ fn two(worker: &Worker, first: &Task, second: &Task) -> Result {
     worker.loops.set(loops + 1);
     let me = worker.me;
     let mut half = Half { fork: Fork::new(run_half), tasks: core::slice::from_ref(second) };
-    let split = parallel::push(&level, (&raw mut half).cast());
-    call(&level, first);
+    let split = parallel::offer(&level, (&raw mut half).cast());
+    call_quick(&level, first);
     if !split || parallel::take_back(&level) {
-        call(&level, second);
+        call_quick(&level, second);
     }
     worker.innermost().set(level.outer_failure);
     worker.loops.set(loops);
@@ -65,8 +61,9 @@ fn two(worker: &Worker, first: &Task, second: &Task) -> Result {
     failed(me, unsafe { place.read() })
 }
 
+/// Calls all of `tasks`, in parallel as far as there are threads; fails if one of them did.
 #[inline(never)]
-fn any(me: Me, pool: u64, tasks: &[Task]) -> Result {
+pub(crate) fn invoke(me: Me, pool: u64, tasks: &[Task]) -> Result {
     if tasks.iter().any(|task| task.callback.is_none()) {
         return Err(Error::NullCallback);
     }
@@ -130,6 +127,14 @@ fn call(here: &Level, task: &Task) {
     if let Task { callback: Some(callback), arg } = *task {
         // SAFETY: the caller of `invoke` promised that each may be called with its argument.
         unsafe { parallel::call(here, callback, arg) };
+    }
+}
+
+#[inline(always)]
+fn call_quick(here: &Level, task: &Task) {
+    if let Task { callback: Some(callback), arg } = *task {
+        // SAFETY: as in `call`.
+        unsafe { parallel::call_quick(here, callback, arg) };
     }
 }
 

@@ -26,6 +26,11 @@ pub(super) fn map_entry(job: *const map::Job) -> Entry {
     Entry { call: null_mut(), arg: job.cast_mut().map_addr(|at| at | MAP).cast() }
 }
 
+/// Whether an entry leads to a future.
+pub(super) fn is_future(entry: Entry) -> bool {
+    entry.call.is_null() && entry.arg.addr() & KIND == FUTURE
+}
+
 /// What an entry leads to.
 pub(super) enum Work {
     Callback(Callback),

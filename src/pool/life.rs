@@ -5,10 +5,11 @@ use super::idle::{LOOKING, SEARCHING, SLEEPING, TAKEN, THREADS};
 use super::run;
 use super::work::{empty_ring, stop_finishing, work};
 use super::worker::Worker;
-use crate::atomic::{Ordering::*, Seed, seeded};
+use crate::atomic::{Ordering::*, Seed, is_scarce, seeded};
 use crate::error::Result;
 use crate::frame::{self, Left, NOTHING};
 use crate::park::{Spin, fence};
+use crate::sys::tools;
 use crate::thread::start::{self, WorkerPlan};
 use crate::thread::text::Line;
 use crate::thread::{self, current};
@@ -30,10 +31,15 @@ enum Then {
 /// What a thread does from being told to look to going to sleep.
 fn take_part(worker: &Worker) -> Then {
     let body = worker.body();
-    match body.take_seat() {
+    let seat = if is_scarce() { None } else { body.take_seat() };
+    match seat {
         Some(seat) if !work_and_search(worker, seat) => return Then::Leave,
         Some(_) => {}
-        None => drop(body.idle.shift(SLEEPING, SEARCHING)),
+        None => {
+            body.idle.shift(SLEEPING, SEARCHING);
+            // A guest may have the seat that was made for this thread, and there be no memory for another one.
+            crate::sys::yield_now();
+        }
     }
     body.idle.tell_quiet();
     fence::heavy();
@@ -104,14 +110,15 @@ pub(super) fn start(body: &Body) -> Result {
     let _ = write!(line, "{}_{number}", body.plan.prefix.as_str());
     let held = body.hold();
     body.alive.fetch_add(1, SeqCst);
-    let started = start::start_worker(WorkerPlan {
+    let plan = WorkerPlan {
         name: line.as_str(),
         target: main,
         arg: held.cast_mut().cast(),
         daemon: body.plan.daemon,
         stack_size: body.plan.stack_size,
         nice: body.plan.priority,
-    });
+    };
+    let started = body.provide_for_threads().and_then(|()| start::start_worker(plan));
     let Err(error) = started else { return Ok(()) };
     // SAFETY: taken above, for the thread that there is not.
     unsafe { Body::let_go(held) };
@@ -126,7 +133,11 @@ pub(super) fn start(body: &Body) -> Result {
 
 /// What each thread of a pool does.
 unsafe extern "C-unwind" fn main(body: *mut c_void) -> *mut c_void {
-    let body: *const Body = body.cast();
+    frame::inside(|| be_a_worker(body.cast()));
+    null_mut()
+}
+
+fn be_a_worker(body: *const Body) {
     if let Ok(me) = thread::me()
         && let Ok(control) = current::own(me)
     {
@@ -135,10 +146,9 @@ unsafe extern "C-unwind" fn main(body: *mut c_void) -> *mut c_void {
         worker.appear();
         let context: *mut c_void = (&raw const worker).cast_mut().cast();
         // SAFETY: `serve` and `was_left` take the `Worker`, which lives on this stack meanwhile.
-        unsafe { frame::call(serve, context, Left { call: Some(was_left), context }) };
+        unsafe { frame::own(serve, context, Left { call: Some(was_left), context }) };
         worker.vanish();
     }
-    null_mut()
 }
 
 unsafe extern "C-unwind" fn serve(worker: *mut c_void) {
@@ -198,6 +208,7 @@ fn is_gone(body: *const c_void) {
     // SAFETY: the thread was a user of the body since `start`.
     let gone = unsafe { &*body.cast::<Body>() };
     if gone.epoch == super::epoch() {
+        tools::release(&gone.idle);
         gone.alive.fetch_sub(1, SeqCst);
         gone.idle.tell_quiet();
         if gone.state.load(SeqCst) != OPEN || gone.idle.counts().of(THREADS) > gone.idle.seats() {

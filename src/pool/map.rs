@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::frame::Target;
 use crate::park::{self, Me, Wait, Woken};
 use crate::sync::Guarded;
+use crate::sys::tools;
 use crate::thread::current;
 use crate::thread::failure::{self, Failure};
 use crate::thread::text::Text;
@@ -130,6 +131,7 @@ impl Job {
         }
         let waited = self.sleep(me, worker, timeout);
         self.skip_rest(true);
+        tools::acquire(&self.open);
         match &*self.end.lock() {
             Some((Error::Failed, code, message)) => {
                 if let Ok(control) = current::own(me) {
@@ -201,6 +203,7 @@ impl Job {
     }
 
     fn ended(&self) {
+        tools::release(&self.open);
         self.open.fetch_sub(1, SeqCst);
         park::wake(&self.open, 1);
     }

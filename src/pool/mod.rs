@@ -48,6 +48,7 @@ use crate::error::{Error, Result};
 use crate::frame::{Ask, Callback, Target};
 use crate::park::{Me, Wait, inside};
 use crate::slot::{Live, Object, Table, find, kind};
+use crate::sys::tools;
 use crate::thread::text::{Line, Text};
 use crate::thread::{self, current};
 use crate::time::Timeout;
@@ -283,6 +284,7 @@ enum Put {
 #[inline(always)]
 fn try_put(me: Me, body: &Body, entry: Entry, priority: i64, bound: u64) -> Result<Put> {
     admits(body)?;
+    tools::release(&body.injector);
     let own = worker::of(me).filter(|worker| core::ptr::eq(worker.body, body));
     let ring = own.and_then(Worker::seat).map(|seat| &seat.ring);
     match ring.filter(|ring| priority == 0 && bound == u64::MAX && ring.has_room()) {
@@ -396,6 +398,7 @@ pub(crate) fn execute(me: Me, pool: u64, callback: Callback, arg: *mut c_void) -
 pub(crate) fn submit(me: Me, pool: u64, target: Target, arg: *mut c_void, priority: i64) -> Result<u64> {
     let future = future::of_task(me, pool, target, arg)?;
     let (slot, index) = (future.slot, future.index());
+    tools::release(&slot.head);
     match put_in(me, pool, leads::future_entry(index), priority) {
         Ok(()) => Ok(future.id),
         Err(Error::CallerRuns) => {
@@ -431,7 +434,7 @@ fn run_here(me: Me, pool: u64, work: impl FnOnce(&Worker)) -> Result {
 /// as long as it lasts. Nothing here is dropped by unwinding.
 #[inline(always)]
 fn take_part<R>(me: Me, pool: u64, work: impl FnOnce(&Worker) -> R) -> Result<R> {
-    match at_work_in(me, pool) {
+    match at_work_in(me, pool, |id| find(id).ok()) {
         Some(worker) => Ok(work(worker)),
         None => from_outside(me, pool, work),
     }
@@ -439,10 +442,10 @@ fn take_part<R>(me: Me, pool: u64, work: impl FnOnce(&Worker) -> R) -> Result<R>
 
 /// What the thread is at work as in `pool`, if it is and the handle is good.
 #[inline(always)]
-fn at_work_in(me: Me, pool: u64) -> Option<&'static Worker> {
+fn at_work_in(me: Me, pool: u64, look: impl FnOnce(u64) -> Option<Live<Pool>>) -> Option<&'static Worker> {
     let worker = worker::of(me)?;
     let here = worker.body().id == pool && worker.seat().is_some() && worker.body().epoch == epoch();
-    (here && crate::slot::seek::<Pool>(pool)?.bits().is_ok()).then_some(worker)
+    (here && look(pool)?.bits().is_ok()).then_some(worker)
 }
 
 /// The same for a thread that comes from outside; out of line, so that the way of recursions stays short.

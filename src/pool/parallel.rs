@@ -14,6 +14,7 @@ use super::worker::{self, Worker};
 use crate::atomic::{AtomicI64, AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
 use crate::frame::{self, Left};
 use crate::park::{self, Spin, Wait};
+use crate::sys::tools;
 use crate::thread::failure::Failure;
 use crate::thread::text::Text;
 use crate::time::Timeout;
@@ -153,9 +154,23 @@ impl Level {
 /// - `call` may be called with `context`, and both outlive the call.
 #[inline(always)]
 pub(super) unsafe fn call(level: &Level, call: frame::Callback, context: *mut c_void) {
-    let left = Left { call: Some(was_left), context: (level as *const Level).cast_mut().cast() };
     // SAFETY: the caller's promise; the level lives on this stack during the call and its passing.
-    unsafe { frame::call(call, context, left) };
+    unsafe { frame::call(call, context, left_at(level)) };
+}
+
+/// The same for quick ways, which are not taken when there is a race detector.
+///
+/// # Safety
+/// - as for `call`.
+#[inline(always)]
+pub(super) unsafe fn call_quick(level: &Level, call: frame::Callback, context: *mut c_void) {
+    // SAFETY: as in `call`.
+    unsafe { frame::call_quick(call, context, left_at(level)) };
+}
+
+#[inline(always)]
+fn left_at(level: &Level) -> Left {
+    Left { call: Some(was_left), context: (level as *const Level).cast_mut().cast() }
 }
 
 unsafe extern "C-unwind" fn was_left(level: *mut c_void) {
@@ -177,6 +192,7 @@ unsafe extern "C-unwind" fn was_left(level: *mut c_void) {
             let held = !fork.is_null();
             if held && (level.gone.get() || !worker.seat().is_some_and(|seat| seat.forks.pop())) {
                 wait_asleep(worker, fork);
+                say_done(fork);
             }
             free(level.memory.replace(null_mut()));
         }
@@ -266,6 +282,15 @@ pub(super) fn leave(worker: &Worker) {
 /// Puts a fork where others find it, and sees to it that somebody looks.
 #[inline(always)]
 pub(super) fn push(level: &Level, fork: *mut Fork) -> bool {
+    if let Some(seat) = level.worker().seat() {
+        tools::release(seat.forks.next());
+    }
+    offer(level, fork)
+}
+
+/// The same for quick ways, which no race detector sees.
+#[inline(always)]
+pub(super) fn offer(level: &Level, fork: *mut Fork) -> bool {
     let worker = level.worker();
     let Some(seat) = worker.seat() else { return false };
     if !seat.forks.push(fork) {
@@ -287,11 +312,21 @@ pub(super) fn take_back(level: &Level) -> bool {
         let fork = level.fork.get();
         level.gone.set(true);
         wait_for(level, fork);
+        say_done(fork);
         adopt_failure(level, fork);
     }
     level.fork.set(null_mut());
     level.gone.set(false);
     mine
+}
+
+/// Tells race detectors that a stolen fork is done; they know it by its thief, since what they are told of a place on
+/// a stack they would take for true of what stands there later.
+fn say_done(fork: *mut Fork) {
+    // SAFETY: the fork is on this thread's stack; a seat lives as long as its body, which the thread uses.
+    if let Some(thief) = unsafe { (*fork).thief.load(Relaxed).as_ref() } {
+        tools::acquire(&thief.done);
+    }
 }
 
 /// If a stolen fork has failed, so has the work that it was split off, unless it had before.
@@ -369,6 +404,9 @@ fn end_stolen(worker: &Worker, level: &Level, fork: *mut Fork) {
     // SAFETY: until the exchange its maker waits for it; then only the address is used, to wake. The level's failure
     // belongs to this thread, and nobody refers to it after this.
     unsafe {
+        if let Some(thief) = (*fork).thief.load(Relaxed).as_ref() {
+            tools::release(&thief.done);
+        }
         let failure = level.failure.read();
         let end = if failure.failed { FAILED } else { DONE };
         (*(*fork).failure.get()).write(failure);

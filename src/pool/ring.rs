@@ -64,7 +64,7 @@ impl Ring {
             }
             let place = &self.places[(head % ROOM) as usize];
             let entry = Entry { call: place.call.load(Relaxed), arg: place.arg.load(Relaxed) };
-            match self.head.compare_exchange(head, head.wrapping_add(1), AcqRel, Acquire) {
+            match self.head.compare_exchange_weak(head, head.wrapping_add(1), AcqRel, Acquire) {
                 Ok(_) => return Some(entry),
                 Err(now) => head = now,
             }

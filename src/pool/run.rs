@@ -10,6 +10,7 @@ use crate::atomic::Ordering::*;
 use crate::error::Error;
 use crate::frame::{self, Callback, Left, Target};
 use crate::slot::Slot;
+use crate::sys::tools;
 use crate::thread::failure::{self, Failure};
 use crate::thread::hooks;
 use crate::thread::text::Text;
@@ -64,6 +65,7 @@ pub(super) fn callback(worker: &Worker, callback: Callback, arg: *mut c_void) {
 
 /// Runs the task of a future that the caller has claimed.
 pub(super) fn task(worker: &Worker, slot: &'static Slot<Future>, index: u32) {
+    tools::acquire(&slot.head);
     run(worker, What::Task(slot, index), future::work(slot).1);
 }
 
@@ -162,6 +164,7 @@ fn settle(running: &Running, by_force: bool) {
             failure.clear();
         }
     }
+    tools::release(&worker.body().idle);
 }
 
 unsafe extern "C-unwind" fn was_left(running: *mut c_void) {

@@ -9,6 +9,7 @@ use crate::atomic::{AtomicU64, Ordering::*};
 use crate::error::{Error, Result};
 use crate::park::{self, Me, Wait, Woken, inside};
 use crate::slot::{Object, find};
+use crate::sys::tools;
 use crate::time::{Deadline, Timeout};
 
 /// No more tasks are taken; what is queued is run, or cancelled. Waits for the end if `wait` says so.
@@ -22,6 +23,7 @@ pub(crate) fn shutdown(me: Me, pool: u64, wait: bool, cancel: bool) -> Result {
         close(held, if cancel { EMPTYING } else { SHUT });
         if wait {
             held.idle.listen(me, pool, Timeout::FOREVER, || held.is_over());
+            tools::acquire(&held.idle);
         }
         Ok(())
     };
@@ -70,15 +72,19 @@ fn wait_quiet(me: Me, body: &Body, timeout: Timeout) -> Result {
         // The system had no thread for it when it was queued.
         life::call(body)?;
     }
-    if body.idle.listen(me, body.id, timeout, || body.is_quiet()) { Ok(()) } else { Err(Error::Timeout) }
+    if !body.idle.listen(me, body.id, timeout, || body.is_quiet()) {
+        return Err(Error::Timeout);
+    }
+    tools::acquire(&body.idle);
+    Ok(())
 }
 
 /// Gives the handle up; what is queued is run all the same.
 pub(crate) fn destroy(me: Me, pool: u64) -> Result {
+    let slot = find::<Pool>(pool)?;
     if DEFAULT.load(Acquire) == pool {
         return Err(Error::NotYours);
     }
-    let slot = find::<Pool>(pool)?;
     let body = hold(me, pool)?;
     // SAFETY: held just now.
     let held = unsafe { &*body };
@@ -107,6 +113,8 @@ static ORPHANS: AtomicU64 = AtomicU64::new(0);
 /// The last thread of a pool has ended: if the pool was given up, nothing of it is left.
 pub(super) fn settle_orphan(body: &Body) {
     if body.orphan.swap(0, SeqCst) == 1 {
+        tools::acquire(&body.idle);
+        tools::release(&ORPHANS);
         ORPHANS.fetch_sub(1, SeqCst);
         park::wake(&ORPHANS, u32::MAX);
     }
@@ -127,6 +135,7 @@ fn wait_for_orphans(me: Me, deadline: Deadline) -> Result<bool> {
     loop {
         let count = ORPHANS.load(SeqCst);
         if count == 0 {
+            tools::acquire(&ORPHANS);
             return Ok(true);
         }
         if woken == Woken::TimedOut {

@@ -4,18 +4,27 @@ use super::body::{BROKEN, Body, EMPTYING, Seat};
 use super::entry::Entry;
 use super::future::{self, Future};
 use super::idle::SEARCHING;
-use super::leads::{Work, work_of};
+use super::leads::{self, Work, work_of};
 use super::life::call;
 use super::worker::Worker;
 use super::{map, parallel, run};
 use crate::atomic::Ordering::*;
 use crate::slot::Slot;
+use crate::sys::tools;
+
+/// Tells race detectors that what was queued comes before what is done now. A future says so itself.
+fn say_taken(body: &Body, entry: Entry) {
+    if !leads::is_future(entry) {
+        tools::acquire(&body.injector);
+    }
+}
 
 /// Runs what was taken out of a queue.
 fn perform(worker: &Worker, entry: Entry) {
     if worker.body().state.load(Relaxed) >= EMPTYING {
         return drop_entry(worker.body(), entry);
     }
+    say_taken(worker.body(), entry);
     match work_of(entry) {
         Work::Callback(callback) => run::callback(worker, callback, entry.arg),
         Work::Future(slot, index) if future::claim(worker.me, slot) => run::task(worker, slot, index),
@@ -28,6 +37,7 @@ fn perform(worker: &Worker, entry: Entry) {
 
 /// The entry of a future that was cancelled, or begun by one who waited for it.
 fn leave_entry(body: &Body, slot: &'static Slot<Future>, index: u32) {
+    tools::acquire(&slot.head);
     let arg = future::work(slot).1;
     let cancelled =
         matches!(slot.head.state.load(SeqCst) as u32 & future::STATE, future::CANCELLED | future::BROKEN);
@@ -40,9 +50,11 @@ fn leave_entry(body: &Body, slot: &'static Slot<Future>, index: u32) {
 /// Ends what was taken out of a queue and will not run; runs destructors.
 pub(super) fn drop_entry(body: &Body, entry: Entry) {
     let state = if body.state.load(SeqCst) == BROKEN { future::BROKEN } else { future::CANCELLED };
+    say_taken(body, entry);
     match work_of(entry) {
         Work::Callback(_) => run::destroy_argument(body, entry.arg),
         Work::Future(slot, index) => {
+            tools::acquire(&slot.head);
             let arg = future::work(slot).1;
             match future::drop_task(slot, index, state) {
                 true => run::destroy_argument(body, arg),
@@ -53,6 +65,7 @@ pub(super) fn drop_entry(body: &Body, entry: Entry) {
         Work::Map(job) => map::drop_ticket(body, job),
         Work::Nothing => {}
     }
+    tools::release(&body.idle);
 }
 
 /// Lets the processor bring the next future while this one's task runs: another one wrote it last.

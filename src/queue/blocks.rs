@@ -4,7 +4,7 @@
 //! reads cells that are not its own, and learns so when its compare-exchange fails. The memory itself goes back to the
 //! system when more than a few blocks are free.
 
-use crate::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
+use crate::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::*, is_scarce};
 use crate::error::{Error, Result};
 use core::ffi::c_void;
 
@@ -186,7 +186,7 @@ mod real {
             let mut next = self.fresh.load(Relaxed);
             loop {
                 self.reach(next)?;
-                match self.fresh.compare_exchange(next, next + 1, AcqRel, Relaxed) {
+                match self.fresh.compare_exchange_weak(next, next + 1, AcqRel, Relaxed) {
                     Ok(_) => return Ok(next),
                     Err(now) => next = now,
                 }
@@ -211,7 +211,7 @@ mod real {
         }
 
         pub(super) fn give_back(&'static self, index: u32) {
-            if self.warm_count.fetch_add(1, Relaxed) < WARM {
+            if self.warm_count.fetch_add(1, Relaxed) < WARM && !is_scarce() {
                 return self.warm.push(index);
             }
             self.warm_count.fetch_sub(1, Relaxed);

@@ -94,7 +94,7 @@ impl EventCount {
     fn update(&self, next: impl Fn(u64) -> u64) -> u64 {
         let mut seen = self.0.load(Relaxed);
         loop {
-            match self.0.compare_exchange(seen, next(seen), SeqCst, Relaxed) {
+            match self.0.compare_exchange_weak(seen, next(seen), SeqCst, Relaxed) {
                 Ok(before) => return before,
                 Err(now) => seen = now,
             }

@@ -209,6 +209,9 @@ impl List {
 #[inline(always)]
 fn publish(tail: u64, item: *mut c_void) {
     let cell = block_at(tail).cell(offset(tail));
+    if seeded(Seed::Publish) {
+        cell.stamp.store(1, Relaxed);
+    }
     cell.item.store(item, Relaxed);
     cell.stamp.store(1, Release);
 }

@@ -19,7 +19,7 @@ use crate::frame::{self, Callback, NOTHING};
 use crate::park::{self, Me, inside};
 use crate::slot::{Answers, Live, OPEN, Object, Table, find, kind, set_answers};
 use crate::sync;
-use crate::sys::Errno;
+use crate::sys::{Errno, tools};
 use core::ffi::c_void;
 use std::alloc::{Layout, alloc, dealloc};
 
@@ -200,7 +200,7 @@ impl Live<Queue> {
             if bits & WAITERS == WAITERS {
                 return Err(Error::Overflow);
             }
-            if self.exchange(bits, bits + WAITER) {
+            if self.exchange_weak(bits, bits + WAITER) {
                 return Ok(());
             }
         }
@@ -209,7 +209,7 @@ impl Live<Queue> {
     /// Counts it out; in a process forked meanwhile it may not be counted any more.
     pub(super) fn count_out(self) {
         while let Ok(bits) = self.bits() {
-            if bits & WAITERS == 0 || self.exchange(bits, bits - WAITER) {
+            if bits & WAITERS == 0 || self.exchange_weak(bits, bits - WAITER) {
                 return;
             }
         }
@@ -219,7 +219,7 @@ impl Live<Queue> {
     pub(super) fn set(self, flags: u32) -> Result {
         loop {
             let bits = self.bits()?;
-            if bits & flags == flags || self.exchange(bits, bits | flags) {
+            if bits & flags == flags || self.exchange_weak(bits, bits | flags) {
                 return Ok(());
             }
         }
@@ -244,6 +244,7 @@ impl Live<Queue> {
         if left {
             // SAFETY: it was this queue's, `close` made it this call's alone, and nobody is inside any more.
             let body_ref = unsafe { &*body };
+            tools::acquire(&self.slot.head.state);
             while let Ok(Attempt::Done(item)) = body_ref.items.get() {
                 drop_item(body_ref.destructor, item);
             }
@@ -266,7 +267,11 @@ impl Live<Queue> {
                 Ok((taken, body.destructor))
             });
             match taken {
-                Ok((Attempt::Done(item), destructor)) => drop_item(destructor, item),
+                Ok((Attempt::Done(item), destructor)) => {
+                    tools::acquire(&self.slot.head.state);
+                    drop_item(destructor, item);
+                    tools::release(&self.slot.body.joiners);
+                }
                 Ok((Attempt::Busy, _)) if naps < NAPS => {
                     naps += 1;
                     park::nap();

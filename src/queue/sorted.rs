@@ -1,6 +1,7 @@
 //! LIFO and PRIORITY: items behind a small guard.
 
 use super::Attempt;
+use crate::atomic::is_scarce;
 use crate::error::{Error, Result};
 use crate::sync::RawGuard;
 use crate::sys::Errno;
@@ -50,7 +51,7 @@ fn more(reserve: impl FnOnce() -> core::result::Result<(), TryReserveError>) -> 
 
 /// Memory for fewer items than there was, if there was too much and the smaller can be had.
 fn smaller<T>(length: usize, capacity: usize) -> Option<Vec<T>> {
-    if capacity <= SMALL || length > capacity / 4 {
+    if capacity <= SMALL || length > capacity / 4 || is_scarce() {
         return None;
     }
     let mut vector = Vec::new();

@@ -6,6 +6,7 @@ use crate::atomic::Ordering::*;
 use crate::error::{Error, Result};
 use crate::park::Me;
 use crate::slot::Live;
+use crate::sys::tools;
 use crate::time::Timeout;
 
 impl Body {
@@ -16,7 +17,7 @@ impl Body {
             if done >= self.items.puts()? {
                 return Err(Error::Overflow);
             }
-            match self.done.0.compare_exchange(done, done + 1, SeqCst, SeqCst) {
+            match self.done.0.compare_exchange_weak(done, done + 1, SeqCst, SeqCst) {
                 // Looked at again: the one who joins has seen this step, or counts itself in before the next look.
                 Ok(_) => return Ok(done + 1 >= self.items.puts()?),
                 Err(now) => done = now,
@@ -33,6 +34,7 @@ impl Body {
 impl Live<Queue> {
     /// An item that was taken is done.
     pub(crate) fn task_done(self, me: Me) -> Result {
+        tools::release(&self.slot.body.joiners);
         if self.inside(me, |_, body| body.count_done())? {
             self.slot.body.joiners.notify_all();
         }
@@ -47,11 +49,14 @@ impl Live<Queue> {
                 _ => Ok(Attempt::Blocked),
             })
         };
-        self.until(me, timeout, &self.slot.body.joiners, attempt, |_| Ok(false))
+        self.until(me, timeout, &self.slot.body.joiners, attempt, |_| Ok(false))?;
+        tools::acquire(&self.slot.body.joiners);
+        Ok(())
     }
 
     /// Nothing more is put; what is there can still be got, or is dropped at once.
     pub(crate) fn shutdown(self, me: Me, immediate: bool) -> Result {
+        tools::release(&self.slot.head.state);
         self.inside(me, |_, body| body.items.close())?;
         self.set(if immediate { SHUT | DROPPED } else { SHUT })?;
         self.slot.body.getters.notify_all();

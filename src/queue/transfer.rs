@@ -6,6 +6,7 @@ use super::object::{Body, DROPPED, Items, Queue};
 use crate::error::{Error, Result};
 use crate::park::{Me, Spin, Wait};
 use crate::slot::Live;
+use crate::sys::tools;
 use crate::time::Timeout;
 use core::ffi::c_void;
 
@@ -48,12 +49,37 @@ impl Live<Queue> {
 
     /// Puts an item, waiting for room as long as `timeout` says.
     pub(crate) fn put(self, me: Me, item: *mut c_void, timeout: Timeout) -> Result {
-        self.until(me, timeout, &self.slot.body.putters, || self.try_put(me, item), has_room)
+        let attempt = || self.say_put(|| self.try_put(me, item));
+        self.until(me, timeout, &self.slot.body.putters, attempt, has_room)
+    }
+
+    /// Tells race detectors of a try to put: it comes before each get of the item, and after each that made room.
+    fn say_put(self, attempt: impl FnOnce() -> Result<Attempt<()>>) -> Result<Attempt<()>> {
+        let (items, room) = (&self.slot.head.state, &self.slot.head.owner);
+        tools::release(items);
+        let put = attempt();
+        match put {
+            Ok(Attempt::Done(())) => tools::acquire(room),
+            Err(Error::Closed) => tools::acquire(items),
+            _ => {}
+        }
+        put
+    }
+
+    /// The same of a try to get.
+    fn say_got<T>(self, attempt: impl FnOnce() -> Result<Attempt<T>>) -> Result<Attempt<T>> {
+        let (items, room) = (&self.slot.head.state, &self.slot.head.owner);
+        tools::release(room);
+        let got = attempt();
+        if matches!(got, Ok(Attempt::Done(_)) | Err(Error::Closed)) {
+            tools::acquire(items);
+        }
+        got
     }
 
     /// The same with a priority, which only queues in that order know.
     pub(crate) fn put_priority(self, me: Me, item: *mut c_void, priority: i64, timeout: Timeout) -> Result {
-        let attempt = || {
+        let try_put = || {
             let put = self.inside(me, |_, body| match &body.items {
                 Items::Sorted(sorted) if sorted.by_priority => sorted.put(item, priority),
                 _ => Err(Error::BadOrder),
@@ -63,12 +89,13 @@ impl Live<Queue> {
             }
             put
         };
-        self.until(me, timeout, &self.slot.body.putters, attempt, has_room)
+        self.until(me, timeout, &self.slot.body.putters, || self.say_put(try_put), has_room)
     }
 
     /// Takes an item, waiting for one as long as `timeout` says.
     pub(crate) fn get(self, me: Me, timeout: Timeout) -> Result<*mut c_void> {
-        self.until(me, timeout, &self.slot.body.getters, || self.try_get(me), has_items)
+        let attempt = || self.say_got(|| self.try_get(me));
+        self.until(me, timeout, &self.slot.body.getters, attempt, has_items)
     }
 
     /// Attempts until it is done. One who has waited may have been woken for more than it takes, so it wakes the

@@ -16,7 +16,7 @@ pub(super) const CHUNK_BITS: u32 = 12;
 pub(super) const CHUNK_BITS: u32 = 1;
 
 /// Elements in a chunk.
-const CHUNK: usize = 1 << CHUNK_BITS;
+pub(super) const CHUNK: usize = 1 << CHUNK_BITS;
 
 /// Chunks in an array, besides the first.
 #[cfg(not(loom))]

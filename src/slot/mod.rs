@@ -27,6 +27,7 @@ pub(crate) use table::Table;
 
 use crate::atomic::{AtomicU64, Ordering::*};
 use crate::error::{Error, Result};
+use crate::sys::tools;
 
 /// Set in the lower half of the state word as long as the object lives.
 pub(crate) const OPEN: u32 = 1 << 31;
@@ -158,42 +159,55 @@ impl<T> Live<T> {
         lives(state, self.generation()).then_some(state)
     }
 
-    /// Replaces one whole state word by the next.
+    /// Replaces one whole state word by the next; may fail without cause.
     #[inline(always)]
     pub(crate) fn advance(self, old: u64, new: u64) -> bool {
-        self.slot.head.state.compare_exchange(old, new, SeqCst, Relaxed).is_ok()
+        self.slot.head.state.compare_exchange_weak(old, new, SeqCst, Relaxed).is_ok()
     }
 
     /// Replaces the bits `old` (as `bits` gave them) by `new`; `OPEN` is kept.
     #[inline(always)]
     pub(crate) fn exchange(self, old: u32, new: u32) -> bool {
-        let generation = self.generation();
-        self.slot
-            .head
-            .state
-            .compare_exchange(word(generation, old), word(generation, new), SeqCst, Relaxed)
-            .is_ok()
+        let (old, new) = (word(self.generation(), old), word(self.generation(), new));
+        self.slot.head.state.compare_exchange(old, new, SeqCst, Relaxed).is_ok()
+    }
+
+    /// The same for one who looks again when it fails: that may be without cause.
+    #[inline(always)]
+    pub(crate) fn exchange_weak(self, old: u32, new: u32) -> bool {
+        let (old, new) = (word(self.generation(), old), word(self.generation(), new));
+        self.slot.head.state.compare_exchange_weak(old, new, SeqCst, Relaxed).is_ok()
     }
 }
 
 /// Finds the slot that `id` names, if there is one; whether it still lives is for the operation's compare
-/// to say.
+/// to say. For quick ways: with a race detector they find none, and what is called takes the long way, which tells
+/// the tool what it does. That costs the usual case nothing: no slot of the first chunk is in use then.
 #[inline(always)]
 pub(crate) fn seek<T: Object>(id: u64) -> Option<Live<T>> {
     // One compare for the usual case: the kind, and an index within the first chunk.
-    if id >> (32 + CHUNK_BITS) == (T::KIND as u64) << (24 - CHUNK_BITS) {
+    if is_early::<T>(id) {
         return Some(Live { slot: T::table().early(index_of(id)), id });
     }
-    if kind_of(id) != T::KIND {
+    if kind_of(id) != T::KIND || tools::watch() {
         return None;
     }
     T::table().at(index_of(id)).map(|slot| Live { slot, id })
 }
 
-/// The same, with the reason why there is none.
+#[inline(always)]
+fn is_early<T: Object>(id: u64) -> bool {
+    id >> (32 + CHUNK_BITS) == (T::KIND as u64) << (24 - CHUNK_BITS)
+}
+
+/// The same for all other ways, with the reason why there is none.
 #[inline(always)]
 pub(crate) fn find<T: Object>(id: u64) -> Result<Live<T>> {
-    seek(id).ok_or_else(|| nothing_like(id, T::KIND))
+    if is_early::<T>(id) {
+        return Ok(Live { slot: T::table().early(index_of(id)), id });
+    }
+    let slot = if kind_of(id) == T::KIND { T::table().at(index_of(id)) } else { None };
+    slot.map(|slot| Live { slot, id }).ok_or_else(|| nothing_like(id, T::KIND))
 }
 
 #[cold]

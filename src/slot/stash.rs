@@ -35,7 +35,7 @@ impl Stash {
     }
 
     fn with<R>(&self, work: impl FnOnce(&mut Inner) -> R) -> Option<R> {
-        self.taken.compare_exchange(0, 1, Acquire, Relaxed).ok()?;
+        self.taken.compare_exchange_weak(0, 1, Acquire, Relaxed).ok()?;
         // SAFETY: until `taken` is 0 again nobody else uses it, and `work` keeps no reference.
         let result = work(unsafe { &mut *self.inner.get() });
         self.taken.store(0, Release);

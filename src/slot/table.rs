@@ -1,10 +1,11 @@
 //! The table of one kind: finds a slot, hands slots out, takes them back, retires the exhausted.
 
-use super::chunks::CAPACITY;
+use super::chunks::{CAPACITY, CHUNK};
 use super::stash::Stash;
 use super::{Cache, Chunks, Live, OPEN, Object, Slot, handle, lives};
-use crate::atomic::{AtomicU32, AtomicU64, Ordering::*, Seed, seeded};
+use crate::atomic::{AtomicU32, AtomicU64, Ordering::*, Seed, is_scarce, seeded};
 use crate::error::{Error, Result};
+use crate::sys::tools;
 
 /// All slots of one kind, live ones and free ones.
 ///
@@ -115,7 +116,7 @@ impl<T: Object> Table<T> {
             return None;
         }
         let index = super::index_of(object.id);
-        match cache {
+        match cache.filter(|_| !is_scarce()) {
             Some(cache) => {
                 if cache.room() == 0 {
                     self.push_some(cache);
@@ -142,6 +143,7 @@ impl<T: Object> Table<T> {
     }
 
     fn take(&self, cache: Option<&Cache>) -> Result<u32> {
+        let cache = cache.filter(|_| !is_scarce());
         if let Some(index) = cache.and_then(|cache| cache.take(T::KIND)) {
             return Ok(index);
         }
@@ -149,13 +151,18 @@ impl<T: Object> Table<T> {
             return Ok(index);
         }
         let mut next = self.fresh.load(Relaxed);
+        if next == 0 && tools::present() {
+            // No slot of the first chunk, so that quick ways find none: see `seek`.
+            let _ = self.fresh.compare_exchange(0, CHUNK as u32, AcqRel, Relaxed);
+            next = self.fresh.load(Relaxed);
+        }
         loop {
             if next >= CAPACITY {
                 return Err(Error::NoMemory);
             }
             // The chunk comes first, so that a failure loses no index.
             self.slots.reach(next)?;
-            match self.fresh.compare_exchange(next, next + 1, AcqRel, Relaxed) {
+            match self.fresh.compare_exchange_weak(next, next + 1, AcqRel, Relaxed) {
                 Ok(_) => return Ok(next),
                 Err(now) => next = now,
             }

@@ -12,10 +12,11 @@
 
 use super::COUNT_MAX;
 use super::guard::RawGuard;
-use crate::atomic::{AtomicI64, AtomicPtr, AtomicU32, Ordering::*};
+use crate::atomic::{AtomicI64, AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
 use crate::error::{Error, Result};
 use crate::park::{self, Me, Record, Spin, Wait, Woken};
 use crate::slot::{Live, OPEN, Object, Table, kind};
+use crate::sys::tools;
 use crate::time::Timeout;
 use core::ffi::c_void;
 use core::ptr::null_mut;
@@ -101,16 +102,29 @@ impl Live<Barrier> {
             if again {
                 self.count_outside(-1);
             }
+            let round = body.round.load(Relaxed);
+            tools::release(self.meeting(round));
             let arrived = self.enter(me);
             body.guard.leave();
-            match arrived? {
-                Entry::Last(turn) => return Ok(turn),
-                Entry::Waits(index) => match self.await_end(me, &wait)? {
-                    AGAIN => again = true,
-                    _ => return Ok(Turn::Passed(index)),
+            let ended = match arrived? {
+                Entry::Last(turn) => Ok(turn),
+                Entry::Waits(index) => match self.await_end(me, &wait) {
+                    Ok(AGAIN) => {
+                        again = true;
+                        continue;
+                    }
+                    told => told.map(|_| Turn::Passed(index)),
                 },
-            }
+            };
+            tools::acquire(self.meeting(round));
+            return ended;
         }
+    }
+
+    /// What race detectors know a round by: not the same as the one after it, which some may be in already.
+    fn meeting(self, round: u32) -> &'static AtomicU64 {
+        let head = &self.slot.head;
+        if round.is_multiple_of(2) { &head.state } else { &head.owner }
     }
 
     /// Counts those outside who will enter; the caller holds the guard.
@@ -153,6 +167,7 @@ impl Live<Barrier> {
     pub(crate) fn acted(self, me: Me, round: u32, well: bool) -> Result {
         let body = &self.slot.body;
         me.touch(self.id);
+        tools::release(self.meeting(round));
         body.guard.enter();
         let current = self.bits().is_ok() && body.round.load(Relaxed) == round;
         let ended = match (current, well) {
@@ -167,7 +182,7 @@ impl Live<Barrier> {
     /// Waits until this thread is told how the round ended for it.
     fn await_end(self, me: Me, wait: &Wait) -> Result<u32> {
         let node = &me.record().node;
-        let mut spin = Spin::long();
+        let mut spin = if wait.is_over_at_once() { Spin::over() } else { Spin::long() };
         let mut told = node.told();
         while told == SPINS && spin.next() {
             told = node.told();
@@ -180,6 +195,9 @@ impl Live<Barrier> {
                 return self.time_out(me);
             }
             told = node.told();
+            if super::seeded(super::Seed::Spurious) {
+                break;
+            }
         }
         if told == FAILED { Err(Error::Broken) } else { Ok(told) }
     }
@@ -239,7 +257,7 @@ impl Live<Barrier> {
     fn set(self, new: u32) -> Result {
         loop {
             let bits = self.bits()?;
-            if self.exchange(bits, new) {
+            if self.exchange_weak(bits, new) {
                 return Ok(());
             }
         }
@@ -259,6 +277,7 @@ impl Live<Barrier> {
         let body = &self.slot.body;
         me.touch(self.id);
         body.guard.enter();
+        tools::release(self.meeting(body.round.load(Relaxed)));
         let ended = self.end_round(bits, FAILED);
         body.guard.leave();
         ended

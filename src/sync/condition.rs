@@ -177,6 +177,7 @@ impl Live<Condition> {
         if !under.mine(me) {
             return Err(Error::NotOwner);
         }
+        me.expect(under.word().id);
         self.enlist(me)?;
         let depth = under.give_up(me);
         let ended = loop {
@@ -237,7 +238,7 @@ impl Live<Condition> {
     fn count(self, by: i32) -> Result {
         loop {
             let bits = self.bits()?;
-            if self.exchange(bits, bits.wrapping_add_signed(by)) {
+            if self.exchange_weak(bits, bits.wrapping_add_signed(by)) {
                 return Ok(());
             }
         }

@@ -14,6 +14,7 @@ use crate::atomic::{AtomicU32, Ordering::*};
 use crate::error::{Error, Result};
 use crate::park::{self, Me, Spin, Wait, Woken};
 use crate::slot::{Live, OPEN, Object, Table, kind};
+use crate::sys::tools;
 use crate::time::Timeout;
 
 const SET: u32 = 1 << 0;
@@ -44,9 +45,18 @@ pub(crate) fn create(me: Me) -> Result<u64> {
 
 impl Live<Event> {
     /// Whether the flag is set.
-    #[inline(always)]
     pub(crate) fn is_set(self) -> Result<bool> {
-        Ok(self.bits()? & SET != 0)
+        let set = self.bits()? & SET != 0;
+        if set {
+            tools::acquire(&self.slot.head);
+        }
+        Ok(set)
+    }
+
+    /// The same for quick ways, which need not tell why they do not know.
+    #[inline(always)]
+    pub(crate) fn is_set_quick(self) -> Option<bool> {
+        Some(self.bits().ok()? & SET != 0)
     }
 
     /// Sets the flag, if nobody waits and nobody interferes.
@@ -61,6 +71,7 @@ impl Live<Event> {
 
     /// Sets the flag and wakes all who wait; async-signal-safe.
     pub(crate) fn set(self) -> Result {
+        tools::release(&self.slot.head);
         loop {
             let bits = self.bits()?;
             let round = match bits & SET {
@@ -68,7 +79,7 @@ impl Live<Event> {
                 _ => bits & ROUNDS,
             };
             // Also when it is set already: whoever sees the flag then sees what this thread did before.
-            if self.exchange(bits, round | SET) {
+            if self.exchange_weak(bits, round | SET) {
                 if bits & WAITING != 0 {
                     park::wake(&self.slot.head.state, u32::MAX);
                 }
@@ -87,7 +98,7 @@ impl Live<Event> {
     pub(crate) fn clear(self) -> Result {
         loop {
             let bits = self.bits()?;
-            if bits & SET == 0 || self.exchange(bits, bits & !SET) {
+            if bits & SET == 0 || self.exchange_weak(bits, bits & !SET) {
                 return Ok(());
             }
         }
@@ -95,7 +106,11 @@ impl Live<Event> {
 
     /// Waits for a set as long as `timeout` says.
     pub(crate) fn wait(self, me: impl FnOnce() -> Result<Me>, timeout: Timeout) -> Result {
-        if self.is_set()? { Ok(()) } else { self.wait_slow(me()?, timeout) }
+        if !self.is_set()? {
+            self.wait_slow(me()?, timeout)?;
+            tools::acquire(&self.slot.head);
+        }
+        Ok(())
     }
 
     fn wait_slow(self, me: Me, timeout: Timeout) -> Result {
@@ -132,7 +147,7 @@ impl Live<Event> {
             if woken == Woken::TimedOut {
                 return Err(Error::Timeout);
             }
-            if bits & WAITING != 0 || self.exchange(bits, bits | WAITING) {
+            if bits & WAITING != 0 || self.exchange_weak(bits, bits | WAITING) {
                 woken = wait.sleep(&self.slot.head.state, bits | WAITING);
             }
         }

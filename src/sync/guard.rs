@@ -48,6 +48,8 @@ impl RawGuard {
                 return;
             }
         }
+        #[cfg(not(any(loom, shuttle)))]
+        park::bare::make_good();
         while self.word.swap(CONTENDED, Acquire) != FREE {
             park::doze(&self.word, CONTENDED as u32);
         }

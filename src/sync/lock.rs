@@ -43,7 +43,7 @@ impl Live<Lock> {
 
     /// Takes the lock, waiting for it as long as `timeout` says.
     pub(crate) fn acquire(self, me: Me, timeout: Timeout) -> Result {
-        self.word().acquire_slow(me, timeout)
+        self.word().acquire(me, timeout)
     }
 
     /// Gives the lock back if nobody waits.
@@ -54,7 +54,7 @@ impl Live<Lock> {
 
     /// Gives the lock back, whoever took it.
     pub(crate) fn release(self, me: Me) -> Result {
-        if self.release_quick(me) { Ok(()) } else { self.word().release_slow(me) }
+        self.word().release(me)
     }
 
     /// Whether somebody holds it.
@@ -70,7 +70,7 @@ impl Live<Lock> {
 
 /// Ends a Lock or RLock: takes it, so that no condition can come to be over it, looks, and closes it.
 pub(super) fn close<T: Object>(object: Live<T>, me: Me, may: impl FnOnce() -> bool) -> Result {
-    while !object.exchange(0, LOCKED | CLOSING) {
+    while !object.exchange_weak(0, LOCKED | CLOSING) {
         if object.bits()? != OPEN {
             return Err(Error::Busy);
         }

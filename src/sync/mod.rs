@@ -27,7 +27,7 @@ mod by_id {
     use super::lock::Lock;
     use super::rlock::RLock;
     use super::semaphore::Semaphore;
-    use crate::atomic::Ordering::SeqCst;
+    use crate::atomic::{Ordering::SeqCst, Seed, seeded};
     use crate::park;
     use crate::slot::{Object, answers_of, find, handle, kind, kind_of};
 
@@ -52,7 +52,7 @@ mod by_id {
     }
 
     /// In a forked child, whose only thread calls this: a lost thread waited for `object`.
-    pub(crate) fn forget_waiters(object: u64) {
+    fn forget_waiters(object: u64) {
         let _ = match kind_of(object) {
             kind::LOCK => find::<Lock>(object).map(|it| it.word().forget_waiters()),
             kind::RLOCK => find::<RLock>(object).map(|it| it.word().forget_waiters()),
@@ -65,7 +65,7 @@ mod by_id {
     }
 
     /// In a forked child: `lost` was about to take or give back `object` when the process forked.
-    pub(crate) fn sign_for(object: u64, lost: u64) {
+    fn sign_for(object: u64, lost: u64) {
         let _ = match kind_of(object) {
             kind::LOCK => find::<Lock>(object).map(|it| it.word().sign_for(lost)),
             kind::RLOCK => find::<RLock>(object).map(|it| it.word().sign_for(lost)),
@@ -73,6 +73,20 @@ mod by_id {
             kind::CONDITION | kind::BARRIER => return forget_waiters(object),
             _ => return forget_above(object),
         };
+    }
+
+    /// In a forked child, whose only thread calls this: what the thread of `record`, which is lost, was in the middle
+    /// of is made good.
+    pub(crate) fn make_good(record: &park::Record) {
+        let waited = record.waiting().map_or(0, |(_, wait)| wait.object);
+        for object in [waited, record.expected()] {
+            if object != 0 && !seeded(Seed::Forget) {
+                forget_waiters(object);
+            }
+        }
+        if !seeded(Seed::Sign) {
+            sign_for(record.touching(), record.lost());
+        }
     }
 
     fn forget_above(object: u64) {
@@ -107,4 +121,4 @@ fn recycle<T: crate::slot::Object>(object: crate::slot::Live<T>, me: crate::park
     }
 }
 
-pub(crate) use by_id::{awaited_owner, forget_waiters, look_again, push_free, sign_for};
+pub(crate) use by_id::{awaited_owner, look_again, make_good, push_free};

@@ -70,7 +70,7 @@ impl Live<RLock> {
         if self.mine(me) {
             return if self.acquire_quick(me) { Ok(()) } else { Err(Error::Overflow) };
         }
-        let taken = self.word().acquire_slow(me, timeout);
+        let taken = self.word().acquire(me, timeout);
         self.taken(me, taken)
     }
 
@@ -103,17 +103,22 @@ impl Live<RLock> {
 
     /// Gives one level back, and the lock with the last.
     pub(crate) fn release(self, me: Me) -> Result {
-        if self.release_quick(me) {
-            return Ok(());
+        if !self.mine(me) {
+            return self.bits().and(Err(Error::NotOwner));
         }
-        self.bits()?;
-        if self.mine(me) { self.release_wholly(me) } else { Err(Error::NotOwner) }
+        match self.slot.body.depth.load(Relaxed) {
+            0 => self.release_wholly(me),
+            depth => {
+                self.slot.body.depth.store(depth - 1, Relaxed);
+                Ok(())
+            }
+        }
     }
 
     /// Gives the lock back at depth one.
     pub(super) fn release_wholly(self, me: Me) -> Result {
         me.unhold();
-        if self.word().release_fast(me) { Ok(()) } else { self.word().release_slow(me) }
+        self.word().release(me)
     }
 
     /// Whether somebody holds it.

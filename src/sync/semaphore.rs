@@ -13,6 +13,7 @@ use crate::atomic::{AtomicU32, Ordering::*};
 use crate::error::{Error, Result};
 use crate::park::{self, Me, Spin, Wait, Woken};
 use crate::slot::{Live, OPEN, Object, Table, kind};
+use crate::sys::tools;
 use crate::time::Timeout;
 
 const WAITING: u32 = 1 << 30;
@@ -41,7 +42,7 @@ pub(crate) fn create(me: Me, value: i64, bounded: bool) -> Result<u64> {
     if !(0..=COUNT_MAX).contains(&value) {
         return Err(Error::BadCount);
     }
-    let bound = if bounded { value } else { COUNT_MAX } as u32;
+    let bound = if bounded && !super::seeded(super::Seed::Bound) { value } else { COUNT_MAX } as u32;
     let fill = |body: &Semaphore| body.bound.store(bound, Relaxed);
     Ok(Semaphore::table().create(Some(me.cache()), value as u32, fill)?.id)
 }
@@ -55,7 +56,11 @@ impl Live<Semaphore> {
 
     /// Takes a permit, waiting for one as long as `timeout` says.
     pub(crate) fn acquire(self, me: impl FnOnce() -> Result<Me>, timeout: Timeout) -> Result {
-        if self.take()? { Ok(()) } else { self.acquire_slow(me()?, timeout) }
+        if !self.take()? {
+            self.acquire_slow(me()?, timeout)?;
+        }
+        tools::acquire(&self.slot.head);
+        Ok(())
     }
 
     /// Takes a permit if there is one.
@@ -65,8 +70,11 @@ impl Live<Semaphore> {
             if bits & PERMITS == 0 {
                 return Ok(false);
             }
-            if self.exchange(bits, bits - 1) {
+            if self.exchange_weak(bits, bits - 1) {
                 return Ok(true);
+            }
+            if super::seeded(super::Seed::Weak) {
+                return Ok(false);
             }
         }
     }
@@ -99,7 +107,7 @@ impl Live<Semaphore> {
                 return Err(Error::Timeout);
             }
             let bits = self.bits()?;
-            if bits & PERMITS == 0 && (bits & WAITING != 0 || self.exchange(bits, bits | WAITING)) {
+            if bits & PERMITS == 0 && (bits & WAITING != 0 || self.exchange_weak(bits, bits | WAITING)) {
                 woken = wait.sleep(&self.slot.head.state, bits | WAITING);
             }
         }
@@ -115,7 +123,7 @@ impl Live<Semaphore> {
             if bits & WAITING == 0 {
                 return;
             }
-            if self.exchange(bits, bits & !WAITING) {
+            if self.exchange_weak(bits, bits & !WAITING) {
                 break;
             }
         }
@@ -140,13 +148,14 @@ impl Live<Semaphore> {
             self.bits()?;
             return Err(Error::BadCount);
         }
+        tools::release(&self.slot.head);
         loop {
             let bits = self.bits()?;
             let room = self.slot.body.bound.load(Relaxed) - (bits & PERMITS);
             if n > room as i64 {
                 return Err(Error::Overflow);
             }
-            if self.exchange(bits, bits + n as u32) {
+            if self.exchange_weak(bits, bits + n as u32) {
                 if bits & WAITING != 0 {
                     park::wake(&self.slot.head.state, n as u32);
                 }

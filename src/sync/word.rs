@@ -17,7 +17,8 @@
 use crate::atomic::{Ordering::*, spin_loop};
 use crate::error::{Error, Result};
 use crate::park::{self, Fate, Me, Record, Spin, Wait, Woken};
-use crate::slot::{Head, generation_of, lives, word};
+use crate::slot::{Head, generation_of, index_of, lives, word};
+use crate::sys::tools;
 use crate::time::Timeout;
 
 pub(crate) const LOCKED: u32 = 1 << 0;
@@ -86,12 +87,19 @@ impl Word {
         self.head.state.compare_exchange(old, new, SeqCst, Relaxed).is_ok()
     }
 
+    /// The same for one who looks again when it fails: that may be without cause.
+    #[inline(always)]
+    fn exchange_weak(self, old: u32, new: u32) -> bool {
+        let (old, new) = (word(self.generation(), old), word(self.generation(), new));
+        self.head.state.compare_exchange_weak(old, new, SeqCst, Relaxed).is_ok()
+    }
+
     /// Takes the word when it is free and no waiter is served first.
     #[inline(always)]
     pub(crate) fn try_fast(self, me: Me) -> bool {
         let (free, held) = (word(self.generation(), 0), word(self.generation(), LOCKED));
         me.touch(self.id);
-        let taken = match self.head.state.compare_exchange(free, held, Acquire, Relaxed) {
+        let taken = match self.head.state.compare_exchange_weak(free, held, Acquire, Relaxed) {
             Ok(_) => true,
             Err(now) => self.try_barge(now),
         };
@@ -105,7 +113,7 @@ impl Word {
     #[inline(always)]
     fn try_barge(self, now: u64) -> bool {
         let free = now as u32 & (LOCKED | STARVING) == 0 && lives(now, self.generation());
-        free && self.head.state.compare_exchange(now, now | LOCKED as u64, Acquire, Relaxed).is_ok()
+        free && self.head.state.compare_exchange_weak(now, now | LOCKED as u64, Acquire, Relaxed).is_ok()
     }
 
     /// Gives the word back when nobody need be woken; the caller has seen that it may.
@@ -123,7 +131,7 @@ impl Word {
         }
         let order = if super::seeded(super::Seed::Word) { Relaxed } else { Release };
         let free = now - LOCKED as u64;
-        let given_back = self.head.state.compare_exchange(now, free, order, Relaxed).is_ok();
+        let given_back = self.head.state.compare_exchange_weak(now, free, order, Relaxed).is_ok();
         if !given_back {
             // Signed again, unless somebody has signed since: the slow way must know whose wake is put off.
             let _ = self.head.owner.compare_exchange(0, owner, SeqCst, Relaxed);
@@ -142,15 +150,28 @@ impl Word {
     }
 
     /// Takes the word, waiting for it as long as `timeout` says.
+    pub(crate) fn acquire(self, me: Me, timeout: Timeout) -> Result {
+        let taken = self.acquire_slow(me, timeout);
+        self.say_taken(taken)
+    }
+
+    /// Tells race detectors that the caller has it now.
+    fn say_taken(self, taken: Result) -> Result {
+        if matches!(taken, Ok(()) | Err(Error::OwnerDead)) {
+            tools::acquire(self.head);
+        }
+        taken
+    }
+
     #[cold]
     #[inline(never)]
-    pub(crate) fn acquire_slow(self, me: Me, timeout: Timeout) -> Result {
+    fn acquire_slow(self, me: Me, timeout: Timeout) -> Result {
         me.touch(self.id);
         let mut spin = if timeout.is_forever() { Spin::short() } else { Spin::short_timed() };
         loop {
             let bits = self.bits()?;
             if bits & (LOCKED | STARVING) == 0 {
-                if self.exchange(bits, bits | LOCKED) {
+                if self.exchange_weak(bits, bits | LOCKED) {
                     return self.owned_by(me);
                 }
                 continue;
@@ -180,14 +201,17 @@ impl Word {
     pub(crate) fn acquire_counted(self, me: Me) -> Result {
         me.touch(self.id);
         let wait = Wait::begin(me, self.id, Timeout::FOREVER);
-        self.wait_counted(me, &wait, None, OnCycle::TellOthers)
+        me.expect(0);
+        let taken = self.wait_counted(me, &wait, None, OnCycle::TellOthers);
+        drop(wait);
+        self.say_taken(taken)
     }
 
     /// One waiter more; a condition also counts in those whom it sends here. Says what the bits are then.
     pub(crate) fn count_in(self) -> Result<u32> {
         loop {
             let bits = self.bits()?;
-            if bits & CLOSING == 0 && self.exchange(bits, bits + WAITER) {
+            if bits & CLOSING == 0 && self.exchange_weak(bits, bits + WAITER) {
                 return Ok(bits + WAITER);
             }
             spin_loop();
@@ -213,11 +237,11 @@ impl Word {
                 late = late.filter(|_| woken == Woken::TimedOut);
             } else if bits & GRANT != 0 && late != Some(bits) {
                 // Ours as good as anybody's who waits. Others who starve will say so when they look.
-                if self.exchange(bits, (settled & !(GRANT | STARVING)) - WAITER) {
+                if self.exchange_weak(bits, (settled & !(GRANT | STARVING)) - WAITER) {
                     return self.owned_by(me);
                 }
             } else if bits & LOCKED == 0 {
-                if self.exchange(bits, (calm | LOCKED) - WAITER) {
+                if self.exchange_weak(bits, (calm | LOCKED) - WAITER) {
                     return self.owned_by(me);
                 }
             } else if woken != Woken::TimedOut && spin.next() {
@@ -226,7 +250,7 @@ impl Word {
                 self.count_out();
                 return taken;
             } else if woken == Woken::TimedOut {
-                if self.exchange(bits, calm - WAITER) {
+                if self.exchange_weak(bits, calm - WAITER) {
                     return Err(Error::Timeout);
                 }
             } else if look_for_cycle {
@@ -241,10 +265,10 @@ impl Word {
                 }
             } else if bits & STARVING == 0 && wait.age() >= patience() {
                 // Awake, and so served at once by the next release.
-                if self.exchange(bits, bits | STARVING | WAKING) {
+                if self.exchange_weak(bits, bits | STARVING | WAKING) {
                     spin = Spin::short();
                 }
-            } else if bits & WAKING == 0 || self.exchange(bits, settled) {
+            } else if bits & WAKING == 0 || self.exchange_weak(bits, settled) {
                 woken = wait.sleep(&self.head.state, settled);
                 look_for_cycle = endless && on_cycle == OnCycle::Fail;
                 spin = Spin::short();
@@ -260,7 +284,11 @@ impl Word {
             (Fate::Lost, Owned::ByAnyone) => Ok(()),
             (_, Owned::ByOne) => Err(Error::OwnerDead),
         };
-        self.head.owner.compare_exchange(owner, me.id(), SeqCst, Relaxed).ok().map(|_| heir)
+        self.head.owner.compare_exchange(owner, me.id(), SeqCst, Relaxed).ok()?;
+        if let Some(dead) = park::records().at(index_of(owner)) {
+            tools::acquire(dead);
+        }
+        Some(heir)
     }
 
     fn owned_by(self, me: Me) -> Result {
@@ -275,16 +303,22 @@ impl Word {
             let gone = if last { STARVING | WAKING } else { WAKING };
             // A grant must not be left to nobody: the last waiter gives it back.
             let gone = if last && bits & GRANT != 0 { gone | GRANT | LOCKED } else { gone };
-            if self.exchange(bits, (bits & !gone) - WAITER) {
+            if self.exchange_weak(bits, (bits & !gone) - WAITER) {
                 return;
             }
         }
     }
 
+    /// Gives the word back, after telling race detectors.
+    pub(crate) fn release(self, me: Me) -> Result {
+        tools::release(self.head);
+        if self.release_fast(me) { Ok(()) } else { self.release_slow(me) }
+    }
+
     /// Gives the word back, waking or serving a waiter.
     #[cold]
     #[inline(never)]
-    pub(crate) fn release_slow(self, me: Me) -> Result {
+    fn release_slow(self, me: Me) -> Result {
         let mut holder = 0;
         loop {
             let bits = self.bits()?;
@@ -303,7 +337,7 @@ impl Word {
                 (_, _, WAKING) => bits & !LOCKED,
                 _ => (bits & !LOCKED) | WAKING,
             };
-            if self.exchange(bits, free) {
+            if self.exchange_weak(bits, free) {
                 // After the exchange: a notifier that puts off a wake looks afterwards whether it still holds.
                 let put_off = park::record_of(holder, me).and_then(|record| record.take_deferred(self.id));
                 self.wake_after_release(bits, put_off);
@@ -331,7 +365,7 @@ impl Word {
             if waiters(bits) == 0 {
                 return;
             }
-            if self.exchange(bits, bits | WAKING) {
+            if self.exchange_weak(bits, bits | WAKING) {
                 park::wake(&self.head.state, u32::MAX);
                 return;
             }

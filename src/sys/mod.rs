@@ -7,12 +7,16 @@ pub(crate) mod cpu;
 pub(crate) mod futex;
 #[cfg(target_os = "linux")]
 pub(crate) mod membarrier;
+mod memory;
 #[cfg(shuttle)]
 pub(crate) mod model;
 #[cfg(not(shuttle))]
 pub(crate) mod native;
 #[cfg(not(shuttle))]
 pub(crate) mod tls;
+pub(crate) mod tools;
+#[cfg(not(any(loom, shuttle)))]
+pub(crate) mod wiped;
 
 #[cfg(shuttle)]
 pub(crate) use model::{futex, monotonic_nanos, native, tls, yield_now};
@@ -68,6 +72,19 @@ pub(crate) fn ticks() -> i64 {
 pub(crate) fn yield_now() {
     // SAFETY: has no preconditions and cannot fail.
     unsafe { libc::sched_yield() };
+}
+
+/// A variable of the environment, unless the program has rights that its caller has not.
+#[cfg(feature = "fault-inject")]
+pub(crate) fn environment(name: &core::ffi::CStr) -> Option<&'static core::ffi::CStr> {
+    unsafe extern "C" {
+        fn secure_getenv(name: *const core::ffi::c_char) -> *const core::ffi::c_char;
+    }
+    // SAFETY: `name` ends with a zero; what is found does, too, and stays as long as nobody changes that variable.
+    unsafe {
+        let text = secure_getenv(name.as_ptr());
+        (!text.is_null()).then(|| core::ffi::CStr::from_ptr(text))
+    }
 }
 
 /// Sixty-four random bits, from the system if it has any.

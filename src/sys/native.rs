@@ -251,6 +251,7 @@ pub(crate) fn set_affinity(tid: u64, set: &Set) -> Result {
 
 /// Makes a key whose destructor runs at the end of each thread that set a value.
 pub(crate) fn make_key(destructor: unsafe extern "C" fn(*mut c_void)) -> Result<u32> {
+    let _errno = Errno::keep();
     let mut key = 0;
     // SAFETY: `key` is valid for writing.
     let refused = unsafe { libc::pthread_key_create(&mut key, Some(destructor)) };
@@ -265,6 +266,7 @@ pub(crate) fn drop_key(key: u32) {
 
 /// Sets the calling thread's value of a key.
 pub(crate) fn set_key(key: u32, value: *const c_void) -> Result {
+    let _errno = Errno::keep();
     // SAFETY: the key came from `make_key`.
     let refused = unsafe { libc::pthread_setspecific(key, value) };
     if refused == 0 { Ok(()) } else { Err(Error::NoMemory) }
@@ -276,6 +278,7 @@ pub(crate) fn at_fork(
     in_parent: extern "C" fn(),
     in_child: extern "C" fn(),
 ) -> Result {
+    let _errno = Errno::keep();
     // SAFETY: the library is never unloaded, so the functions stay.
     let refused = unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
     if refused == 0 { Ok(()) } else { Err(Error::NoMemory) }
@@ -283,6 +286,7 @@ pub(crate) fn at_fork(
 
 /// Lets `last` run when the process exits, at this place in the order.
 pub(crate) fn at_exit(last: extern "C" fn()) -> Result {
+    let _errno = Errno::keep();
     // SAFETY: the library is never unloaded, so the function stays.
     if unsafe { libc::atexit(last) } == 0 { Ok(()) } else { Err(Error::NoMemory) }
 }

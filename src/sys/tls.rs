@@ -17,6 +17,12 @@ pub(crate) struct Block {
     /// How many calls have failed, and how many had when the story of the last was told.
     pub(crate) failures: Cell<u32>,
     pub(crate) told: Cell<u32>,
+    /// How often the thread is in the library, for tools that look away meanwhile; see tools.rs.
+    #[cfg_attr(unannounced, expect(dead_code, reason = "nobody is told of it"))]
+    pub(crate) watched: Cell<u32>,
+    /// What chance last gave this thread.
+    #[cfg(feature = "fault-inject")]
+    pub(crate) chance: Cell<u64>,
 }
 
 /// On x86-64 Linux the block is of the initial-exec model, which Rust cannot ask for in the language:
@@ -91,6 +97,9 @@ mod place {
                 errno: Cell::new(0),
                 failures: Cell::new(0),
                 told: Cell::new(0),
+                watched: Cell::new(0),
+                #[cfg(feature = "fault-inject")]
+                chance: Cell::new(0),
             }
         };
     }

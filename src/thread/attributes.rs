@@ -106,7 +106,7 @@ fn staged<R>(thread: Handle, mut work: impl FnMut(Stage) -> Result<R>) -> Result
         })?;
         match done {
             Some(done) => return Ok(done),
-            None => drop(thread.native_id()),
+            None => thread.native_id().map(drop)?,
         }
     }
 }

@@ -4,6 +4,7 @@ use super::registry::{self, create_dummy};
 use super::{Control, Handle, control, end};
 use crate::atomic::Ordering::*;
 use crate::error::{Error, Result};
+use crate::frame::inside;
 use crate::park::{Me, Record, records};
 use crate::slot::{find, index_of};
 use crate::sys::{native, tls};
@@ -37,16 +38,21 @@ fn register(word: *const ()) -> Result<Me> {
         // Key destructors of the very last round: there is nobody left to clear up after them.
         return Err(Error::Finalizing);
     }
-    end::prepare()?;
-    let thread = if native::is_main() { registry::main()? } else { create_dummy()? };
-    adopt(thread)?;
-    known().ok_or(Error::Internal)
+    // Not every exported function that asks for the thread has said that it is inside.
+    inside(|| {
+        end::prepare()?;
+        let thread = if native::is_main() { registry::main()? } else { create_dummy()? };
+        adopt(thread).inspect_err(|_| registry::forget_dummy(thread))?;
+        known().ok_or(Error::Internal)
+    })
 }
 
 /// Makes the running thread `thread`, from now to its end.
 pub(super) fn adopt(thread: Handle) -> Result {
     let record = records().at(index_of(thread.id)).ok_or(Error::Internal)?;
     let control = control(thread.id)?;
+    // This may be refused; then nothing has changed.
+    end::arm(record)?;
     control.own.innermost.set(core::ptr::null_mut());
     control.own.rounds.set(0);
     control.own.timer.set(0);
@@ -54,7 +60,6 @@ pub(super) fn adopt(thread: Handle) -> Result {
     control.own.in_shutdown.store(false, Relaxed);
     control.own.mourner.set(None);
     record.adopt(thread.id);
-    end::arm(record)?;
     tls::with(|block| block.record.set((record as *const Record).cast()));
     control.set_native(native::thread_id());
     Ok(())

@@ -7,10 +7,11 @@ use super::registry::{self, ALIVE};
 use super::{Control, FOREIGN, GIVEN_UP, HIDDEN, control, current, hooks, local};
 use crate::atomic::{AtomicU32, Ordering::*};
 use crate::error::{Error, Result};
+use crate::frame::inside;
 use crate::park::{Me, Record, records};
 use crate::slot::{Object, find};
 use crate::sync;
-use crate::sys::native;
+use crate::sys::{native, tools};
 use core::ffi::c_void;
 
 /// The key plus one; 0 until the first thread registers.
@@ -18,6 +19,12 @@ static KEY: AtomicU32 = AtomicU32::new(0);
 
 /// POSIX promises at least this many rounds of key destructors.
 const LAST_ROUND: u32 = 4;
+
+/// The round in which a thread's end is told. ThreadSanitizer's own destructor ends the thread for it in the last one,
+/// and it must hear of this before.
+fn last_round() -> u32 {
+    if tools::is_tsan() { LAST_ROUND - 1 } else { LAST_ROUND }
+}
 
 /// Makes the key, and whatever else must stand before the first thread is registered.
 pub(super) fn prepare() -> Result {
@@ -32,6 +39,14 @@ pub(super) fn prepare() -> Result {
             Ok(())
         }
     }
+}
+
+/// How many keys a thread has room for from the start; for the others glibc allocates it.
+const ROOMY_KEYS: u32 = 32;
+
+/// Whether a new thread may lack the memory to let its end be noticed.
+pub(super) fn takes_memory() -> bool {
+    KEY.load(Acquire) > ROOMY_KEYS
 }
 
 /// Lets `ended` run when the calling thread ends.
@@ -51,6 +66,11 @@ pub(super) fn disarm() {
 unsafe extern "C" fn ended(record: *mut c_void) {
     // SAFETY: the key's value is this thread's own record.
     let me = unsafe { Me::new(&*record.cast::<Record>()) };
+    inside(|| come_by(me));
+}
+
+/// A round of destructors.
+fn come_by(me: Me) {
     let Ok(control) = control(me.id()) else { return };
     let round = control.own.rounds.get() + 1;
     control.own.rounds.set(round);
@@ -59,7 +79,7 @@ unsafe extern "C" fn ended(record: *mut c_void) {
         super::start::finish_argument(me.id());
     }
     local::run_destructors(me);
-    if round < LAST_ROUND && arm(me.record()).is_ok() {
+    if round < last_round() && arm(me.record()).is_ok() {
         return;
     }
     hooks::thread_exits(me);
@@ -82,6 +102,7 @@ fn finish(me: Me, control: &Control) {
     me.wake_deferred();
     let (id, held) = (me.id(), me.held());
     current::leave(true);
+    tools::release(me.record());
     me.record().bury();
     if held > 0 {
         tell_waiters_of(id);

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::frame::{self, Callback, NOTHING};
 use crate::park::{Me, records};
 use crate::slot::index_of;
-use crate::sys::native;
+use crate::sys::{native, tools};
 use crate::time::{Deadline, Timeout};
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
@@ -50,6 +50,7 @@ pub(crate) fn register(callback: Callback, arg: *mut c_void, destructor: Option<
     }
     // SAFETY: `place` is new; the list is used under the guard only.
     registry::guarded(|| unsafe {
+        tools::release(&LASTS);
         let first = LASTS.0.get();
         place.write(Last { callback, arg, destructor, next: *first });
         *first = place;
@@ -72,6 +73,7 @@ fn run_callbacks() {
             })
         });
         let Some((callback, arg, destructor)) = taken else { return };
+        tools::acquire(&LASTS);
         // SAFETY: their giver promised that both may be called with `arg`.
         unsafe {
             frame::call(callback, arg, NOTHING);
@@ -162,6 +164,10 @@ fn next_to_wait_for(me: Me, given_up: &[u64]) -> Option<Handle> {
 }
 
 extern "C" fn at_process_exit() {
+    frame::inside(finish_process);
+}
+
+fn finish_process() {
     // From here on nothing more comes of the main thread: who joins it goes on.
     if let Ok(main) = registry::main() {
         if let Some(record) = records().at(index_of(main.id)) {

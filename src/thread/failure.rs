@@ -3,6 +3,7 @@
 use super::text::{Line, Text};
 use super::{Control, current, registry};
 use crate::error::{Error, Result};
+use crate::frame;
 use crate::park::Me;
 use core::ffi::{CStr, c_char, c_void};
 use core::fmt::Write;
@@ -72,13 +73,16 @@ pub(crate) fn report(thread: u64, code: i32, message: *const c_char) {
     let (hook, user) = registry::guarded(|| unsafe { *HOOK.0.get() });
     match hook {
         // SAFETY: its giver promised that it may be called so.
-        Some(hook) => unsafe { hook(thread, code, message, user) },
+        Some(hook) => frame::hook(|| unsafe { hook(thread, code, message, user) }),
         None => complain(thread, code, message),
     }
 }
 
+/// How long a complaint gets at most.
+const LINE: usize = 1024;
+
 fn complain(thread: u64, code: i32, message: *const c_char) {
-    let mut line = Line::<1024>::new();
+    let mut line = Line::<LINE>::new();
     // SAFETY: `report`'s caller passes a C string that outlives the call.
     let message = unsafe { CStr::from_ptr(message) }.to_str().unwrap_or("");
     let named = super::thread(thread).and_then(|thread| {
@@ -93,7 +97,8 @@ fn complain(thread: u64, code: i32, message: *const c_char) {
     if !message.is_empty() {
         let _ = write!(line, ": {message}");
     }
-    let mut text = line;
-    let _ = text.write_str("\n");
+    // One byte more than the line has, so that also a line that was cut has its end.
+    let mut text = Line::<{ LINE + 1 }>::new();
+    let _ = writeln!(text, "{}", line.as_str());
     crate::sys::native::complain(text.as_str().as_bytes());
 }

@@ -6,8 +6,11 @@
 use super::{
     AWAITED, DAEMON, ENDED, FOREIGN, HIDDEN, Handle, LOST, STARTED, Thread, control, current, registry,
 };
-use crate::atomic::{AtomicUsize, Ordering::*};
+use crate::atomic::{AtomicU32, AtomicUsize, Ordering::*};
 use crate::error::{Error, Result};
+use crate::frame;
+#[cfg(not(any(loom, shuttle)))]
+use crate::park::bare;
 use crate::park::{Record, Spin, inside, records};
 use crate::slot::{Object, index_of};
 use crate::sync;
@@ -25,9 +28,60 @@ fn this_thread() -> usize {
 /// How often the guard is tried before a fork goes on without it: seconds, with turns for others.
 const TRIES: u32 = 100_000;
 
-/// Lets the three steps below run around every fork.
+/// 0: no handlers; 1: they are registered; 2: and there is something that they have to look after.
+static HANDLERS: AtomicU32 = AtomicU32::new(NONE);
+const NONE: u32 = 0;
+const IDLE: u32 = 1;
+const BUSY: u32 = 2;
+
+/// Handlers that the program registers once this library has been loaded run before these ones' first step, and
+/// after their others: the library is whole there, in the child too. So these come as early as anything can.
+#[cfg(not(any(loom, shuttle)))]
+#[used]
+// SAFETY: functions of this signature are what the section holds; it is called once, when the library is loaded.
+#[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".init_array.00101"))]
+#[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_init_func"))]
+static AT_LOAD: extern "C" fn() = register;
+
+extern "C" fn register() {
+    // Without memory for them the first use tries again, and says so if it fails.
+    let _ = handle_forks();
+}
+
+fn handle_forks() -> Result {
+    if HANDLERS.compare_exchange(NONE, IDLE, AcqRel, Relaxed).is_ok() {
+        native::at_fork(at_before, at_in_parent, at_in_child)
+            .inspect_err(|_| HANDLERS.store(NONE, Release))?;
+    }
+    Ok(())
+}
+
+extern "C" fn at_before() {
+    frame::inside(before);
+}
+
+extern "C" fn at_in_parent() {
+    frame::inside(in_parent);
+}
+
+extern "C" fn at_in_child() {
+    frame::inside(in_child);
+}
+
+/// Lets the three steps below run around every fork; before the first thread is known.
 pub(super) fn prepare() -> Result {
-    native::at_fork(before, in_parent, in_child)
+    handle_forks()?;
+    HANDLERS.store(BUSY, Release);
+    #[cfg(not(any(loom, shuttle)))]
+    bare::prepare(in_bare_child);
+    Ok(())
+}
+
+/// Whether the calling thread's fork holds the registry's guard: a handler of the program's runs between these
+/// ones, which were registered later than it.
+pub(super) fn holds_guard() -> bool {
+    let holder = HELD.load(Relaxed);
+    holder != 0 && holder == this_thread()
 }
 
 /// A layer above that takes part: before the fork (does it hold what it must?), and after it.
@@ -83,7 +137,10 @@ fn participants(mut visit: impl FnMut(&mut (Participant, bool))) {
 /// What threads share is whole in the child if nobody is inside the guard now.
 ///
 /// A fork in a signal handler may have interrupted this thread inside it: so it is tried, not taken.
-extern "C" fn before() {
+fn before() {
+    if HANDLERS.load(Acquire) != BUSY {
+        return;
+    }
     inside::suspend();
     if try_long(|| registry::GUARD.try_enter()) {
         HELD.store(this_thread(), Relaxed);
@@ -91,7 +148,7 @@ extern "C" fn before() {
     }
 }
 
-extern "C" fn in_parent() {
+fn in_parent() {
     if HELD.compare_exchange(this_thread(), 0, Relaxed, Relaxed).is_ok() {
         participants(|(participant, held)| (participant.after)(false, *held));
         registry::GUARD.leave();
@@ -99,7 +156,21 @@ extern "C" fn in_parent() {
     inside::resume();
 }
 
-extern "C" fn in_child() {
+fn in_child() {
+    #[cfg(not(any(loom, shuttle)))]
+    bare::is_good();
+    make_good(true);
+    inside::resume();
+}
+
+/// In a child that was forked without handlers, when its thread would wait for the first time.
+#[cfg(not(any(loom, shuttle)))]
+fn in_bare_child() {
+    make_good(false);
+}
+
+/// In the child; `prepared`: the first step was taken before the fork.
+fn make_good(prepared: bool) {
     HELD.store(0, Relaxed);
     registry::GUARD.reset();
     let me = current::known();
@@ -117,11 +188,7 @@ extern "C" fn in_child() {
     // First all are lost: what they own is then known to have no owner, whoever asks in the second step.
     others(&mut |_, _, record| record.lose());
     others(&mut |thread, _, record| {
-        let (lost, touched) = (record.lost(), record.touching());
-        if let Some((_, wait)) = record.waiting() {
-            sync::forget_waiters(wait.object);
-        }
-        sync::sign_for(touched, lost);
+        sync::make_good(record);
         if let Ok(control) = control(thread.id) {
             control.set_native(0);
         }
@@ -140,6 +207,5 @@ extern "C" fn in_child() {
         }
         _ => registry::set_main(0),
     }
-    participants(|(participant, held)| (participant.after)(true, *held));
-    inside::resume();
+    participants(|(participant, held)| (participant.after)(true, prepared && *held));
 }

@@ -2,6 +2,7 @@
 
 use super::{HIDDEN, current, registry};
 use crate::atomic::{AtomicU32, Ordering::*};
+use crate::frame;
 use crate::park::{self, Me};
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
@@ -71,7 +72,7 @@ fn tell(me: Me, event: i32, object: u64) {
     let (hook, user) = registry::guarded(|| unsafe { *HOOK.0.get() });
     if let Some(hook) = hook {
         // SAFETY: its giver promised that it may be called so.
-        unsafe { hook(event, me.id(), object, user) };
+        frame::hook(|| unsafe { hook(event, me.id(), object, user) });
     }
     control.own.in_hook.set(false);
 }

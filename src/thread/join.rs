@@ -2,14 +2,29 @@
 
 use super::{AWAITED, ENDED, FAILED, Handle, LOST, STARTED, registry};
 use crate::error::{Error, Result};
-use crate::park::{self, Me, Wait, Woken};
+use crate::park::{self, Me, Wait, Woken, records};
+use crate::slot::index_of;
 use crate::sync;
+use crate::sys::tools;
 use crate::time::Timeout;
 use core::ffi::c_void;
 
 impl Handle {
     /// Waits for the end as long as `timeout` says.
     pub(crate) fn join(self, me: Me, timeout: Timeout) -> Result {
+        self.wait_for_end(me, timeout)?;
+        self.has_ended();
+        Ok(())
+    }
+
+    /// Tells race detectors that the caller knows of the end.
+    pub(super) fn has_ended(self) {
+        if let Some(record) = records().at(index_of(self.id)) {
+            tools::acquire(record);
+        }
+    }
+
+    fn wait_for_end(self, me: Me, timeout: Timeout) -> Result {
         let bits = self.bits()?;
         if bits & STARTED == 0 {
             return Err(Error::NotStarted);
@@ -43,7 +58,7 @@ impl Handle {
             if timeout.is_forever() && park::would_deadlock(me, sync::awaited_owner).is_some() {
                 return Err(Error::Cycle);
             }
-            if bits & AWAITED != 0 || self.exchange(bits, bits | AWAITED) {
+            if bits & AWAITED != 0 || self.exchange_weak(bits, bits | AWAITED) {
                 woken = wait.sleep(&self.slot.head.state, bits | AWAITED);
             }
         }
@@ -53,6 +68,9 @@ impl Handle {
     ///
     /// Under the guard: who uses the system's number of a thread holds it, and looks at the bits first.
     pub(super) fn end(self) -> Result<u32> {
+        if let Some(record) = records().at(index_of(self.id)) {
+            tools::release(record);
+        }
         let before = registry::guarded(|| self.update(|bits| Ok((bits | ENDED) & !AWAITED)))?;
         if before & AWAITED != 0 {
             park::wake(&self.slot.head.state, u32::MAX);
@@ -82,7 +100,10 @@ impl Handle {
     fn outcome(self) -> Result<u32> {
         let bits = self.bits()?;
         match bits & (ENDED | LOST) {
-            ENDED => Ok(bits),
+            ENDED => {
+                self.has_ended();
+                Ok(bits)
+            }
             0 if bits & STARTED == 0 => Err(Error::NotStarted),
             0 => Err(Error::NotEnded),
             _ => Err(Error::Forked),

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::frame::{self, Callback, NOTHING};
 use crate::park::{Me, Record, records};
 use crate::slot::{Live, OPEN, Object, Table, find, index_of, kind, kind_of};
+use crate::sys::tools;
 use core::ffi::c_void;
 use core::ptr::null_mut;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
@@ -83,6 +84,7 @@ pub(crate) fn set(me: Me, local: u64, value: *mut c_void) -> Result {
         }
         grow(me, index + 1)?;
     }
+    tools::release(&found.slot.head);
     registry::guarded(|| {
         found.bits()?;
         let entry = entries(me.record()).get(index).ok_or(Error::Internal)?;
@@ -155,6 +157,7 @@ pub(crate) fn destroy(local: Live<Local>) -> Result {
             break;
         }
     }
+    tools::acquire(&local.slot.head);
     let index = index_of(local.id) as usize;
     for thread in 0..super::Thread::table().used() {
         let Some(record) = records().at(thread) else { continue };

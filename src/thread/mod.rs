@@ -156,10 +156,18 @@ fn controls() -> &'static crate::slot::Chunks<Control> {
 /// Somebody asks for the system's number of a thread that has not said it yet.
 const ASKED: u64 = 1 << 32;
 
+/// Instead of such a number: the target is run by another thread, so the system knows of none.
+const RUN_BY_ANOTHER: u64 = u32::MAX as u64;
+
 impl Control {
     /// The system's number of the thread, once it runs.
     pub(crate) fn native(&self) -> Option<u64> {
-        Some(self.native.load(Acquire)).filter(|&native| native as u32 != 0)
+        Some(self.native.load(Acquire)).filter(|&native| native as u32 != 0 && native != RUN_BY_ANOTHER)
+    }
+
+    /// The system has no thread for it: another one runs its target.
+    pub(crate) fn is_run_by_another(&self) {
+        self.set_native(RUN_BY_ANOTHER);
     }
 
     /// The thread runs, or does not any more: 0.
@@ -173,7 +181,11 @@ impl Control {
 impl Handle {
     /// Whether it has been started and has not ended.
     pub(crate) fn is_alive(self) -> Result<bool> {
-        Ok(self.bits()? & (STARTED | ENDED) == STARTED)
+        let bits = self.bits()?;
+        if bits & ENDED != 0 {
+            self.has_ended();
+        }
+        Ok(bits & (STARTED | ENDED) == STARTED)
     }
 
     /// Whether the process does not wait for it.
@@ -185,7 +197,7 @@ impl Handle {
     pub(crate) fn update(self, mut change: impl FnMut(u32) -> Result<u32>) -> Result<u32> {
         loop {
             let bits = self.bits()?;
-            if self.exchange(bits, change(bits)?) {
+            if self.exchange_weak(bits, change(bits)?) {
                 return Ok(bits);
             }
         }
@@ -202,11 +214,14 @@ impl Handle {
             if bits & LOST != 0 {
                 return Err(Error::Forked);
             }
+            if bits & ENDED != 0 {
+                return Err(Error::Ended);
+            }
             if let Some(native) = control.native() {
                 return Ok(native);
             }
-            if bits & ENDED != 0 {
-                return Err(Error::Ended);
+            if control.native.load(Acquire) == RUN_BY_ANOTHER {
+                return Err(Error::NotStarted);
             }
             let _ = control.native.compare_exchange(0, ASKED, AcqRel, Relaxed);
             crate::park::doze(&control.native, 0);

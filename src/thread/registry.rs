@@ -25,6 +25,9 @@ static MAIN: AtomicU64 = AtomicU64::new(0);
 
 /// Runs `work` while no other thread is inside; `work` calls no user code and cannot unwind.
 pub(crate) fn guarded<R>(work: impl FnOnce() -> R) -> R {
+    if super::fork::holds_guard() {
+        return work();
+    }
     GUARD.enter();
     let result = work();
     GUARD.leave();
@@ -146,6 +149,14 @@ pub(super) fn create_dummy() -> Result<Handle> {
     let thread = create(STARTED | FOREIGN | DAEMON, "Dummy", None, |_| Ok(()))?;
     ALIVE.fetch_add(1, Relaxed);
     Ok(thread)
+}
+
+/// The foreign thread could not be registered after all: it is still one that the library has not seen.
+pub(super) fn forget_dummy(thread: Handle) {
+    if !is_main(thread.id) {
+        ALIVE.fetch_sub(1, Relaxed);
+        forget(thread);
+    }
 }
 
 /// How many threads live.

@@ -239,10 +239,12 @@ fn begin(thread: Handle) -> Result {
     records().at(index_of(thread.id)).ok_or(Error::Internal)?.adopt(thread.id);
     let (stack_size, wishing) =
         registry::shared(thread, |shared| Ok((shared.stack_size, shared.wishes.any())))?;
-    control.report.store(if wishing { AWAITED_REPORT } else { UNHEARD }, Relaxed);
+    // What may be refused is heard of before the start is over.
+    let listening = wishing || end::takes_memory();
+    control.report.store(if listening { AWAITED_REPORT } else { UNHEARD }, Relaxed);
     let stack_size = if stack_size == 0 { STACK_SIZE.load(Relaxed) as usize } else { stack_size };
     native::start(trampoline, control as *const Control as *mut c_void, stack_size)?;
-    if !wishing {
+    if !listening {
         return Ok(());
     }
     loop {
@@ -266,11 +268,13 @@ const REFUSED: u64 = 3;
 extern "C-unwind" fn trampoline(control: *mut c_void) -> *mut c_void {
     // SAFETY: `begin` passes a `Control`, and its memory is never given back.
     let control = unsafe { &*control.cast::<Control>() };
-    // The starter has put the thread's number into the record of the same index.
-    if let Some(me) = settle(control) {
-        hooks::thread_starts(me);
-        run_target(me);
-    }
+    frame::inside(|| {
+        // The starter has put the thread's number into the record of the same index.
+        if let Some(me) = settle(control) {
+            hooks::thread_starts(me);
+            run_target(me);
+        }
+    });
     null_mut()
 }
 
@@ -383,6 +387,9 @@ fn run_as(me: Me, target: Handle, left: Callback) -> Option<(i32, *const c_char)
 /// Runs the target here and now, as Python's `Thread.run`; afterwards the thread has ended.
 pub(crate) fn run(me: Me, target: Handle) -> Result {
     claim(target)?;
+    if let Ok(control) = control(target.id) {
+        control.is_run_by_another();
+    }
     run_as(me, target, run_was_left);
     finish_argument(target.id);
     if end_of_run(target)? & FAILED != 0 { Err(Error::Failed) } else { Ok(()) }

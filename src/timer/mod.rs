@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::frame::{self, Callback, NOTHING};
 use crate::park::{self, Me, Wait, Woken};
 use crate::slot::{Live, OPEN, Object, Table, find, kind};
+use crate::sys::tools;
 use crate::thread::callback;
 use crate::time::{Deadline, Timeout};
 use core::ffi::c_void;
@@ -95,6 +96,7 @@ pub(crate) fn start(id: u64) -> Result {
     let timer = find::<Timer>(id)?;
     timer.bits()?;
     service::prepare()?;
+    tools::release(&timer.slot.head);
     let now = crate::time::now();
     let mut service = SERVICE.lock();
     let bits = timer.bits()?;
@@ -133,6 +135,7 @@ pub(crate) fn start(id: u64) -> Result {
 /// What is not running yet will not run; no effect on what runs or has run, but a periodic one stops.
 pub(crate) fn cancel(id: u64) -> Result {
     let timer = find::<Timer>(id)?;
+    tools::release(&timer.slot.head);
     let mut service = SERVICE.lock();
     let bits = timer.bits()?;
     let remains = withdraw(&mut service, timer, bits);
@@ -170,6 +173,7 @@ fn withdraw(service: &mut Service, timer: Live<Timer>, bits: u32) -> Remains {
 /// Takes the argument out of a timer that will not run again, under the guard or as who runs it.
 fn remains_of(timer: Live<Timer>) -> Remains {
     let body = &timer.slot.body;
+    tools::acquire(&timer.slot.head);
     let destructor = body.destructor.load(Relaxed);
     body.destructor.store(null_mut(), Relaxed);
     // SAFETY: only `create` stores here, and it stores what it made of a `Callback`, or NULL.
@@ -180,7 +184,7 @@ fn remains_of(timer: Live<Timer>) -> Remains {
 /// Replaces the bits, under the guard, and wakes who waits for a change.
 fn set(timer: Live<Timer>, new: u32) {
     while let Ok(bits) = timer.bits() {
-        if timer.exchange(bits, new) {
+        if timer.exchange_weak(bits, new) {
             if bits & AWAITED != 0 {
                 park::wake(&timer.slot.head.state, u32::MAX);
             }
@@ -192,6 +196,15 @@ fn set(timer: Live<Timer>, new: u32) {
 /// Waits until it has run and returned, or will not run.
 pub(crate) fn join(me: Me, id: u64, timeout: Timeout) -> Result {
     let timer = find::<Timer>(id)?;
+    let joined = wait_for_end(me, timer, timeout);
+    if matches!(joined, Ok(()) | Err(Error::Cancelled)) {
+        tools::acquire(&timer.slot.head);
+    }
+    joined
+}
+
+fn wait_for_end(me: Me, timer: Live<Timer>, timeout: Timeout) -> Result {
+    let id = timer.id;
     let mut bits = timer.bits()?;
     if bits & !(OPEN | AWAITED) == 0 {
         return Err(Error::NotStarted);
@@ -211,7 +224,7 @@ pub(crate) fn join(me: Me, id: u64, timeout: Timeout) -> Result {
             _ => {}
         }
         let wait = wait.get_or_insert_with(|| Wait::begin(me, id, timeout));
-        if bits & AWAITED != 0 || timer.exchange(bits, bits | AWAITED) {
+        if bits & AWAITED != 0 || timer.exchange_weak(bits, bits | AWAITED) {
             woken = wait.sleep(&timer.slot.head.state, bits | AWAITED);
         }
         // It lived when this began: destroyed meanwhile, it was cancelled.

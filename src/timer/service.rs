@@ -10,10 +10,11 @@ use super::heap::{Entry, Heap};
 use super::{CANCELLED, FIRED, PENDING, RUNNING, Timer, remains_of, set};
 use crate::atomic::{AtomicU32, AtomicU64, Ordering::*};
 use crate::error::Result;
-use crate::frame::Callback;
+use crate::frame::{self, Callback};
 use crate::park::{self, Me, Wait};
 use crate::slot::{Live, Object, find, seek};
 use crate::sync::{Guarded, RawGuard};
+use crate::sys::tools;
 use crate::thread::{self, callback, start};
 use crate::time::Deadline;
 use core::ffi::c_void;
@@ -172,6 +173,11 @@ enum Next {
 
 /// What each of the service's threads does; it was started to lead.
 unsafe extern "C-unwind" fn serve(_: *mut c_void) -> *mut c_void {
+    frame::inside(run_timers);
+    core::ptr::null_mut()
+}
+
+fn run_timers() {
     if let Ok(me) = thread::me() {
         let mut next = Next::Lead;
         loop {
@@ -185,7 +191,6 @@ unsafe extern "C-unwind" fn serve(_: *mut c_void) -> *mut c_void {
             }
         }
     }
-    core::ptr::null_mut()
 }
 
 /// A timer that was taken out of the heap, with the deadline that it stood there for, and the time then.
@@ -265,6 +270,7 @@ fn run(me: Me, due: Due) -> Next {
     let (function, arg) = (body.callback.load(Relaxed), body.arg.load(Relaxed));
     // SAFETY: only `create` stores here, and it stores what it made of a `Callback`.
     let function = unsafe { core::mem::transmute::<*mut (), Callback>(function) };
+    tools::acquire(&due.timer.slot.head);
     callback::run_timer(me, due.timer.id, function, arg, was_left, (&raw const due).cast_mut().cast());
     let Some(mut service) = finished(due) else {
         // In a child forked meanwhile, the parent's service is forgotten: there this thread is the first.
@@ -318,6 +324,7 @@ fn finished(Due { timer, deadline, .. }: Due) -> Option<Guard> {
         return None;
     }
     let period = body.period.load(Relaxed);
+    tools::release(&timer.slot.head);
     let mut service = SERVICE.lock();
     service.running -= 1;
     if period > 0 && timer.bits().is_ok_and(|bits| bits & CANCELLED == 0) {
@@ -334,6 +341,7 @@ fn finished(Due { timer, deadline, .. }: Due) -> Option<Guard> {
         drop(service);
         // Still running, to everybody else: who joins finds the argument destroyed.
         remains.destroy();
+        tools::release(&timer.slot.head);
         if body.epoch.load(Relaxed) != epoch() {
             return None;
         }

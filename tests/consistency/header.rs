@@ -23,6 +23,36 @@ fn header_is_what_was_promised() {
     expect_none(&complaints);
 }
 
+/// What c_tests/abi/layout.h lays down leaves out no struct, no field and no type of a callback.
+#[test]
+fn layout_is_that_of_every_type() {
+    let layout = read("c_tests/abi/layout.h");
+    let mut complaints = Vec::new();
+    let mut expect = |line: String| {
+        if !layout.contains(&line) {
+            complaints.push(format!("not in c_tests/abi/layout.h: {line}..."));
+        }
+    };
+    for (name, text) in c_text::declarations(&read("include/threading.h")) {
+        let Some(typedef) = text.strip_prefix("typedef ") else { continue };
+        let Some((_, rest)) = typedef.split_once('{') else {
+            expect(format!("ALIAS({name}, "));
+            continue;
+        };
+        let fields = rest.split(';').filter_map(|field| field.rsplit([' ', '*']).next());
+        let fields: Vec<&str> = fields.filter(|field| !field.is_empty() && !field.starts_with('}')).collect();
+        // What THREADING_WITH keeps is its own affair, and of each handle one thing is to be said.
+        if name == "threading_with" {
+            continue;
+        }
+        expect(format!("STRUCT({name}, "));
+        for field in fields.iter().filter(|_| fields != ["id"]) {
+            expect(format!("FIELD({name}, {field}, "));
+        }
+    }
+    expect_none(&complaints);
+}
+
 #[test]
 fn comparison_sees_every_kind_of_difference() {
     let good = "#define THREADING_A INT64_C(0x10)\nint32_t threading_f(int64_t a, void **b);\n\

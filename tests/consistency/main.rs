@@ -7,6 +7,7 @@ mod readme;
 mod rust_text;
 mod surface;
 mod symbols;
+mod verification;
 mod versions;
 
 use std::path::{Path, PathBuf};

@@ -31,6 +31,7 @@ mod park;
 mod rlock;
 mod semaphore;
 mod slot;
+mod vanished;
 
 use crate::atomic::{AtomicU64, Ordering::*, Seed, plant};
 use crate::error::Result;

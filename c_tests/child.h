@@ -41,14 +41,26 @@ static inline void say(const char *text) {
   }
 }
 
-// Reads until every writer has ended; false when that takes too long.
-static inline bool child_read(int from, char *output, size_t size) {
+// Whether it has ended; it stays to be waited for.
+static inline bool child_has_ended(pid_t child) {
+  siginfo_t info;
+  info.si_pid = 0;
+  return waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == child;
+}
+
+// Reads until every writer has ended, or the child has and there is nothing more to read: the system may
+// close what an ended process had open much later. False when that takes too long.
+static inline bool child_read(pid_t child, int from, char *output, size_t size) {
   const int64_t end = NOW_NS() + scaled(THREADING_SECONDS(8));
   size_t used = 0;
   bool ended = false;
   while (!ended && NOW_NS() < end) {
     struct pollfd ready = { from, POLLIN, 0 };
-    if (poll(&ready, 1, 100) <= 0) continue;
+    const bool is_over = child_has_ended(child);  // asked first: what it wrote is there then
+    if (poll(&ready, 1, is_over ? 0 : 100) <= 0) {
+      ended = is_over;
+      continue;
+    }
     char part[512];
     const ssize_t got = read(from, part, sizeof part);
     const size_t room = size - 1 - used;
@@ -67,7 +79,7 @@ static inline int child_end(pid_t child, int from, char *output, size_t size) {
     output = own;
     size = sizeof own;
   }
-  const bool ended = child_read(from, output, size);
+  const bool ended = child_read(child, from, output, size);
   if (!ended) kill(child, SIGKILL);
   int status = 0;
   while (waitpid(child, &status, 0) < 0) CHECK(errno == EINTR);

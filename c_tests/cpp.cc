@@ -11,8 +11,15 @@
 #include <type_traits>
 
 #define _Noreturn [[noreturn]]
+// What the C headers find in <stdatomic.h>.
+using std::atomic_bool;
+using std::atomic_fetch_add;
+using std::atomic_llong;
+using std::atomic_load;
+using std::atomic_store;
 extern "C" {
 #include "child.h"
+#include "everything.h"
 }
 
 // ---- The header ----
@@ -243,27 +250,14 @@ TEST(an_exception_in_a_barrier_action_breaks_the_barrier) {
   OK(threading_barrier_destroy(barrier));
 }
 
-// ---- Destructors at the end of a thread and of the process ----
-
-static void use_a_lock_and_a_thread() {
-  threading_lock lock;
-  OK(threading_lock_create(&lock));
-  OK(threading_lock_acquire(lock, THREADING_FOREVER));
-  threading_thread thread = spawn_thread([](void *arg) -> void * {
-    OK(threading_lock_release(*static_cast<threading_lock *>(arg)));
-    return arg;
-  }, &lock);
-  finish_thread(thread);
-  OK(threading_lock_destroy(lock));
-}
+// ---- Constructors before main; destructors at the end of a thread and of the process ----
 
 static std::atomic<int> ended{ 0 };
 
 struct UserOfTheLibrary {
   const char *text;
   ~UserOfTheLibrary() {
-    CHECK(threading_current_thread().id != 0);
-    use_a_lock_and_a_thread();
+    use_everything();
     if (text != nullptr) say(text);
     ++ended;
   }
@@ -285,7 +279,7 @@ TEST(fault_F5_thread_local_destructors_may_use_the_library) {
 
 SCENARIO(static_destructors) {
   static UserOfTheLibrary before{ "b" };
-  use_a_lock_and_a_thread();
+  use_everything();
   static UserOfTheLibrary after{ "a" };
   CHECK(before.text != after.text);
   std::exit(2);
@@ -295,4 +289,29 @@ TEST(fault_F4_static_destructors_may_use_the_library) {
   char output[64];
   EQ(child_exec("static_destructors", output, sizeof output), 2);
   STR_EQ(output, "ab");
+}
+
+static struct ConstructedBeforeMain {
+  bool used = false;
+  ConstructedBeforeMain() {
+    if (!child_is("static_objects")) return;
+    use_everything();
+    used = true;
+  }
+  ~ConstructedBeforeMain() {
+    if (!used) return;
+    use_everything();
+    say("d");
+  }
+} constructed;
+
+SCENARIO(static_objects) {
+  CHECK(constructed.used);
+  say("m");
+}
+
+TEST(fault_F11_static_objects_use_the_library_before_and_after_main) {
+  char output[64];
+  EQ(child_exec("static_objects", output, sizeof output), 0);
+  STR_EQ(output, "md");
 }

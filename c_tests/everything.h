@@ -108,6 +108,47 @@ static inline void use_thread_and_timer(void) {
   OK(threading_timer_destroy(timer));
 }
 
+static inline void use_promise(void) {
+  threading_future promise;
+  void *got = NULL;
+  OK(threading_future_create(&promise));
+  IS(threading_future_result(promise, 1000, &got), THREADING_TIMEOUT);
+  OK(threading_future_set_running_or_notify_cancel(promise));
+  OK(threading_future_set_result(promise, &promise));
+  OK(threading_futures_wait(&promise, 1, THREADING_ALL_COMPLETED, THREADING_FOREVER, NULL));
+  OK(threading_future_result(promise, THREADING_FOREVER, &got));
+  CHECK(got == &promise);
+  OK(threading_future_destroy(promise));
+}
+
+static inline void count_range(int64_t begin, int64_t end, void *arg) {
+  atomic_fetch_add((atomic_llong *)arg, end - begin);
+}
+
+static inline void use_pool(void) {
+  threading_pool pool;
+  threading_future future;
+  threading_group group;
+  atomic_bool submitted = false, grouped = false;
+  atomic_llong count = 0;
+  void *got = NULL;
+  OK(threading_pool_create(2, NULL, &pool));
+  OK(threading_pool_submit(pool, set_flag, &submitted, &future));
+  OK(threading_future_result(future, THREADING_FOREVER, &got));
+  CHECK(got == &submitted && atomic_load(&submitted));
+  OK(threading_future_destroy(future));
+  OK(threading_group_create(pool, &group));
+  OK(threading_group_submit(group, set_flag, &grouped));
+  OK(threading_group_wait(group, THREADING_FOREVER));
+  CHECK(atomic_load(&grouped));
+  OK(threading_group_destroy(group));
+  OK(threading_parallel_for(pool, 0, 100, 10, count_range, &count));
+  EQ(atomic_load(&count), 100);
+  OK(threading_pool_shutdown(pool, 1, 0));
+  OK(threading_pool_destroy(pool));
+}
+
+// What starts no thread.
 static inline void use_objects(void) {
   use_lock();
   use_rlock();
@@ -117,12 +158,14 @@ static inline void use_objects(void) {
   use_barrier();
   use_local();
   use_queues();
+  use_promise();
 }
 
 static inline void use_everything(void) {
   CHECK(threading_current_thread().id != 0);
   use_objects();
   use_thread_and_timer();
+  use_pool();
   CHECK(threading_active_count() >= 1);
 }
 

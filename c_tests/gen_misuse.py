@@ -58,6 +58,7 @@ NUMBERS = {
     "policy": ("THREADING_SCHED_OTHER", ["-1", "5", "INT32_MIN", "INT32_MAX"]),
     "priority": ("0", ["-1", "1", "100"]),
     ("threading_queue_put_priority", "priority"): ("0", []),
+    "limit": ("2", []),
     ("threading_pool_submit_priority", "priority"): ("0", []),
     "order": ("THREADING_FIFO", ["-1", "3", "INT32_MIN", "INT32_MAX"]),
     "maxsize": ("1", []),

@@ -9,6 +9,8 @@ TEST(create_and_destroy) {
   EQ(stats_of(pool).workers, 0);
   OK(threading_pool_destroy(pool));
   IS(threading_pool_destroy(pool), THREADING_E_HANDLE);
+  // Nobody has asked for the default pool yet: its handle is not 0.
+  IS(threading_pool_destroy((threading_pool){ 0 }), THREADING_E_HANDLE);
 }
 
 TEST(create_without_a_place_for_the_handle) {

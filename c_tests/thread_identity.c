@@ -7,6 +7,9 @@ static void *return_arg(void *arg) { return arg; }
 
 // ---- ident and native_id ----
 
+// Whether the native id was asked for by another thread: until then the one it belongs to runs.
+static atomic_bool asked;
+
 static void *check_identity(void *arg) {
   threading_thread *own = arg;
   uint64_t id = 0;
@@ -16,6 +19,7 @@ static void *check_identity(void *arg) {
   OK(threading_thread_native_id(*own, &id));
   EQ(id, syscall(SYS_gettid));
   EQ(threading_thread_is_alive(*own), 1);
+  WAIT_UNTIL(atomic_load(&asked));
   return (void *)(uintptr_t)id;
 }
 
@@ -28,7 +32,33 @@ TEST(ident_and_native_id) {
   OK(threading_thread_start(thread));
   OK(threading_thread_native_id(thread, &id));
   CHECK(id != 0 && id != (uint64_t)getpid());
-  EQ((uintptr_t)finish_thread(thread), id);
+  atomic_store(&asked, true);
+  const uint64_t native = id;
+  OK(threading_thread_join(thread, THREADING_FOREVER));
+  IS(threading_thread_native_id(thread, &id), THREADING_E_STATE);
+  EQ(id, native);
+  EQ((uintptr_t)finish_thread(thread), native);
+}
+
+// The thread of which `ask_while_run` asks is its own.
+static void *ask_while_run(void *arg) {
+  const threading_thread *own = arg;
+  uint64_t id = 7;
+  int32_t nice = 77;
+  IS(threading_thread_native_id(*own, &id), THREADING_E_STATE);
+  IS(threading_thread_priority(*own, &nice), THREADING_E_STATE);
+  EQ(id, 7);
+  EQ(nice, 77);
+  EQ(threading_thread_is_alive(*own), 1);
+  CHECK(threading_current_thread().id != own->id);
+  return arg;
+}
+
+TEST(the_system_knows_no_thread_that_another_one_runs) {
+  threading_thread thread;
+  OK(threading_thread_create(ask_while_run, &thread, NULL, &thread));
+  OK(threading_thread_run(thread));
+  OK(threading_thread_destroy(thread));
 }
 
 static int compare(const void *a, const void *b) {

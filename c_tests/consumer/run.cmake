@@ -14,7 +14,8 @@ run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix})
 foreach(file
     ${INCLUDEDIR}/threading.h ${LIBDIR}/libthreading.a ${LIBDIR}/libthreading.so
     ${LIBDIR}/libthreading.so.${VERSION} ${LIBDIR}/pkgconfig/threading.pc
-    ${LIBDIR}/cmake/threading/threading-config.cmake)
+    ${LIBDIR}/cmake/threading/threading-config.cmake
+    ${DOCDIR}/LICENSE-MIT ${DOCDIR}/LICENSE-APACHE ${DOCDIR}/libthreading.cdx.json)
   if(NOT EXISTS ${prefix}/${file})
     message(FATAL_ERROR "${file} is not installed")
   endif()

@@ -10,6 +10,29 @@ foreach(standard c99 c11 c17 c2x)
   endforeach()
 endforeach()
 
+# After names that other headers define as macros, with warnings that few turn on; and on systems of 32 bits.
+add_test(NAME header.c11_hostile COMMAND ${CMAKE_C_COMPILER} -std=c11 ${header_flags}
+         -Wshadow -Wconversion -Wundef -Wcast-qual -Wredundant-decls -Wstrict-prototypes ${header_dir}/hostile.c)
+include(CheckCSourceCompiles)
+set(CMAKE_REQUIRED_FLAGS "-m32 -ffreestanding -c")
+set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
+check_c_source_compiles("#include <stdint.h>\nint32_t number\;" compiles_for_32_bits)
+unset(CMAKE_TRY_COMPILE_TARGET_TYPE)
+unset(CMAKE_REQUIRED_FLAGS)
+if(compiles_for_32_bits)
+  add_test(NAME header.c99_32_bits
+    COMMAND ${CMAKE_C_COMPILER} -std=c99 -m32 -ffreestanding ${header_flags} ${header_dir}/alone.c)
+endif()
+
+# Compilers that happen to be there.
+foreach(compiler clang tcc musl-gcc)
+  find_program(compiler_${compiler} ${compiler})
+  if(compiler_${compiler})
+    add_test(NAME header.c11_${compiler} COMMAND ${compiler_${compiler}} -std=c11 -Wall -Werror -c -o /dev/null
+             -I ${PROJECT_SOURCE_DIR}/include ${header_dir}/alone.c)
+  endif()
+endforeach()
+
 add_executable(header_two_files ${header_dir}/first.c ${header_dir}/second.c)
 target_compile_options(header_two_files PRIVATE ${warnings})
 target_link_libraries(header_two_files PRIVATE threading::threading)
@@ -22,6 +45,8 @@ if(CMAKE_CXX_COMPILER)
         COMMAND ${CMAKE_CXX_COMPILER} -x c++ -std=${standard} ${header_flags} ${header_dir}/${use}.c)
     endforeach()
   endforeach()
+  add_test(NAME header.c++17_hostile COMMAND ${CMAKE_CXX_COMPILER} -x c++ -std=c++17 ${header_flags}
+           -Wshadow -Wconversion -Wundef -Wcast-qual -Wredundant-decls ${header_dir}/hostile.c)
   add_executable(header_with_cxx ${header_dir}/first.c ${header_dir}/second.cc)
   target_compile_options(header_with_cxx PRIVATE ${warnings})
   target_link_libraries(header_with_cxx PRIVATE threading::threading)

@@ -1,4 +1,5 @@
-// Faults of memory that go by way of the library, for valgrind. Both have to be reported; see .ci/valgrind.sh.
+// Faults of memory that go by way of the library, for valgrind and AddressSanitizer. All have to be reported; see
+// .ci/valgrind.sh and .ci/asan.sh.
 #include "harness.h"
 
 static void *set_block(void *arg) {
@@ -25,4 +26,14 @@ TEST(reported_read_of_an_argument_after_join) {
   const volatile int *copy = finish_thread(thread);
   CHECK(copy != &number);
   printf("%d\n", *copy);
+}
+
+// Here it is the library that reads what was freed: found only when its own code is watched.
+TEST(reported_read_of_options_after_free) {
+  threading_thread_options *volatile options = calloc(1, sizeof *options);
+  CHECK(options != NULL);
+  options->size = sizeof *options;
+  free(options);
+  threading_thread thread;
+  threading_thread_create(return_arg, NULL, options, &thread);
 }

@@ -2,7 +2,8 @@
 # make demo      builds and runs the examples, and compares what they print
 # make test      runs every test and says what ran
 # make models    checks every interleaving of small scenarios with loom, and pools in random schedules with shuttle
-# make sanitizers  runs the C tests under ThreadSanitizer and valgrind; some ten minutes
+# make sanitizers  runs the C tests under ThreadSanitizer, AddressSanitizer and valgrind; some fifteen minutes
+# make soak      the long versions of the tests, and all checkers; some hours, see .ci/soak.sh
 # make bench     measures the library against the system's own primitives
 # make install   installs, PREFIX=/usr/local DESTDIR=
 # make header    writes include/threading.h anew from src/capi
@@ -20,11 +21,15 @@ JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
 CARGO ?= cargo
 
 version := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -n 1)
+# The same bytes wherever it is built: no path of this machine is left in the library. CMakeLists.txt says the same.
+cargo_home := $(or $(CARGO_HOME),$(HOME)/.cargo)
+remap := --config "build.rustflags=['--remap-path-prefix=$(CURDIR)=/libthreading', '--remap-path-prefix=$(cargo_home)=/cargo']"
+
 soname := libthreading.so.$(firstword $(subst ., ,$(version)))
 
 .PHONY: all
 all:
-	$(CARGO) rustc --release --lib --crate-type cdylib,staticlib --target-dir build/cargo
+	$(CARGO) rustc --release --lib --crate-type cdylib,staticlib --target-dir build/cargo $(remap)
 	mkdir -p build/lib
 	cp -p build/cargo/release/libthreading.so build/lib/libthreading.so.$(version)
 	cp -p build/cargo/release/libthreading.a build/lib/libthreading.a
@@ -93,14 +98,18 @@ test-portable: | $(cmake)
 
 # ---- Slower checks: models are a part of .ci/run, the sanitizers are not ----
 
-.PHONY: models sanitizers
+.PHONY: models sanitizers soak
 models:
 	.ci/loom.sh
 	.ci/shuttle.sh
 
 sanitizers:
 	.ci/tsan.sh
+	.ci/asan.sh
 	.ci/valgrind.sh
+
+soak: | $(cmake)
+	.ci/soak.sh
 
 .PHONY: clean
 clean:

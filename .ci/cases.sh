@@ -1,4 +1,4 @@
-# Runs the cases of C test programs under a checker. Sourced by .ci/tsan.sh and .ci/valgrind.sh, which set
+# Runs the cases of C test programs under a checker. Sourced by .ci/tsan.sh, .ci/asan.sh and .ci/valgrind.sh, which set
 #
 #   out       where to build; programs to $out/bin, logs to $out/log
 #   skips     lines `PROGRAM.CASE  why`, with patterns as in file names
@@ -23,7 +23,7 @@ skipped() {
 source_of() {
   case $1 in
     misuse) python3 c_tests/gen_misuse.py include/threading.h "$out/misuse.c" >&2 && echo "$out/misuse.c" ;;
-    *) ls "c_tests/$1.c" 2>/dev/null || ls "c_tests/tsan/$1.c" ;;
+    *) ls "c_tests/$1.c" 2>/dev/null || ls c_tests/*/"$1.c" ;;
   esac
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the models of slots, waiting and every primitive (src/sync/models), of queues and of the parts of pools, and shows
-# that the planted bugs are found.
+# Runs the models of slots, waiting and every primitive (src/sync/models), of what is left of a thread that vanished in a
+# fork, of queues and of the parts of pools, and shows that the planted bugs are found.
 # One test: .ci/loom.sh condition::notifying
 set -euo pipefail
 cd "$(dirname "$0")/.."

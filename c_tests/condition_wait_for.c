@@ -94,13 +94,16 @@ TEST_EACH(wait_for_has_one_deadline_however_often_it_is_notified) {
   goal g = { .condition = f.condition, .wanted = 1 };
   const threading_thread noise = spawn_thread(notify_in_vain, &g);
   OK(threading_condition_acquire(f.condition, THREADING_FOREVER));
-  const int64_t began = NOW_NS();
-  const int64_t timeout_ns = THREADING_MILLISECONDS(50);
-  IS(threading_condition_wait_for(f.condition, is_reached, &g, timeout_ns), THREADING_TIMEOUT);
-  const int64_t elapsed = NOW_NS() - began;
-  CHECK(elapsed >= timeout_ns);
-  CHECK(elapsed < scaled(THREADING_SECONDS(2)));
-  CHECK(g.calls > 2);
+  // Once more if the other thread did not get to notify in that time.
+  do {
+    g.calls = 0;
+    const int64_t began = NOW_NS();
+    const int64_t timeout_ns = THREADING_MILLISECONDS(50);
+    IS(threading_condition_wait_for(f.condition, is_reached, &g, timeout_ns), THREADING_TIMEOUT);
+    const int64_t elapsed = NOW_NS() - began;
+    CHECK(elapsed >= timeout_ns);
+    CHECK(elapsed < scaled(THREADING_SECONDS(2)));
+  } while (g.calls <= 2);
   OK(threading_condition_release(f.condition));
   atomic_store(&g.stop, true);
   finish_thread(noise);

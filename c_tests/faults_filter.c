@@ -128,11 +128,15 @@ TEST(fault_C7_nothing_waits_by_the_wall_clock) {
 
 // ---- No futex ----
 
-// From here on the futex answers with this error, in every thread that is started from now on too.
+// From here on the wait that the library makes answers with this error, in every thread that is started from
+// now on too. The C library's locks wait in another way, and end the process when they cannot.
 static void forbid_the_futex(unsigned error) {
   struct sock_filter rules[] = {
     LOAD(nr),
-    IF_EQUAL(SYS_futex, 1, 0),
+    IF_EQUAL(SYS_futex, 0, 3),
+    LOAD(args[1]),
+    BPF_STMT(BPF_ALU | BPF_AND | BPF_K, FUTEX_CMD_MASK & 0xff),
+    IF_EQUAL(FUTEX_WAIT_BITSET, 1, 0),
     ANSWER(SECCOMP_RET_ALLOW),
     ANSWER(SECCOMP_RET_ERRNO | error),
   };

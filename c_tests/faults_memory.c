@@ -24,7 +24,19 @@ typedef struct trial {
 
 // ---- What is held ----
 
-// Counts the threads that serve timers and stay for a while; -1 as long as there are others beside this one.
+// How many threads the system counts.
+static int all_threads(void) {
+  char line[200];
+  int count = -1;
+  FILE *status = fopen("/proc/self/status", "re");
+  CHECK(status != NULL);
+  while (fgets(line, sizeof line, status) != NULL && sscanf(line, "Threads: %d", &count) != 1) continue;
+  fclose(status);
+  return count;
+}
+
+// Counts the threads that serve timers and stay for a while; -1 as long as there are others beside this one. While
+// threads end, the list of them may leave some out.
 static int idle_threads(void) {
   int timers = 0, others = 0;
   DIR *tasks = opendir("/proc/self/task");
@@ -40,7 +52,7 @@ static int idle_threads(void) {
     others += read && strcmp(name, "timer\n") != 0;
   }
   closedir(tasks);
-  return others > 0 ? -1 : timers;
+  return others > 0 || all_threads() != 1 + timers ? -1 : timers;
 }
 
 // What the library holds when no threads are left but its own; each of those has a name. A thread keeps the

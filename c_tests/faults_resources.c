@@ -1,12 +1,18 @@
 // What is used of the system by very many objects and threads, by the numbers of docs/faults.md.
 #include "resources.h"
 
+#include <malloc.h>
+
 // ---- H1: a million of each kind, one after another ----
 
 // What a second million needs may be a little more than the first did, whatever the kind.
 #define SLACK MEBIBYTE
 
 static void check_flat(void (*make_and_end)(void), int count) {
+#ifdef M_ARENA_MAX
+  // A thread's first request may come at any time: it must not reserve an arena of its own, many times the slack.
+  mallopt(M_ARENA_MAX, 1);
+#endif
   for (int i = 0; i < count / 20; i++) make_and_end();
   const memory before = memory_now();
   const int open_before = descriptors();

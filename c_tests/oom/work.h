@@ -196,7 +196,10 @@ static void oom_pool(void) {
   const int submitted = oom_submit_many(pool);
   oom_special_tasks(pool);
   oom_map(pool);
+  // What nobody has waited for: executed tasks, and the rest of a map that failed.
+  OK(threading_pool_wait(pool, OOM_SOON));
   oom_group(pool);
+  OK(threading_pool_wait(pool, OOM_SOON));
   oom_loops(pool);
   (void)DONE(threading_pool_resize(pool, 4));
   OK(threading_pool_wait(pool, OOM_SOON));

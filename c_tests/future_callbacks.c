@@ -183,6 +183,68 @@ TEST(the_number_is_good_until_the_callback_returns_also_when_the_future_is_destr
 
 // ---- What a callback may do ----
 
+// What a callback that is being called is to find when somebody else has given the handle up meanwhile.
+typedef struct meeting {
+  threading_event inside, destroyed;
+} meeting;
+
+static void use_what_was_given_up(threading_future future, void *arg) {
+  const meeting *meeting = arg;
+  OK(threading_event_set(meeting->inside));
+  OK(threading_event_wait(meeting->destroyed, THREADING_FOREVER));
+  int32_t flag = 0;
+  int32_t code = 0;
+  void *result = NULL;
+  EQ(threading_future_done(future), 1);
+  EQ(threading_future_running(future), 0);
+  EQ(threading_future_cancelled(future), 0);
+  OK(threading_future_result(future, THREADING_FOREVER, &result));
+  CHECK(result == arg);
+  IS(threading_future_failure(future, 0, &code, NULL, 0, NULL), THREADING_E_STATE);
+  IS(threading_future_cancel(future), THREADING_E_STATE);
+  OK(threading_futures_wait(&future, 1, THREADING_FIRST_COMPLETED, THREADING_FOREVER, &flag));
+  EQ(flag, 1);
+  OK(threading_futures_wait(&future, 1, THREADING_ALL_COMPLETED, 0, NULL));
+  OK(threading_future_add_done_callback(future, note, (void *)7, note_destroyed));
+  EQ(atomic_load(&destroyed_args), 1);
+}
+
+TEST(the_number_is_good_to_a_callback_while_others_destroy_the_future) {
+  const threading_pool pool = make_pool(1);
+  meeting meeting = { make_event(), make_event() };
+  gate gate;
+  threading_future held, f;
+  make_gate(&gate);
+  hold_workers(pool, &gate, 1, &held);
+  f = submit(pool, give_back, &meeting);
+  OK(threading_future_add_done_callback(f, use_what_was_given_up, &meeting, NULL));
+  release_workers(&gate, 1, &held);
+  OK(threading_event_wait(meeting.inside, THREADING_FOREVER));
+  OK(threading_future_destroy(f));
+  // To all others it names nothing.
+  EQ(threading_future_done(f), THREADING_E_HANDLE);
+  IS(threading_future_destroy(f), THREADING_E_HANDLE);
+  OK(threading_event_set(meeting.destroyed));
+  finish_pool(pool);
+  EQ(threading_future_done(f), THREADING_E_HANDLE);
+}
+
+static void destroy_and_ask(threading_future future, void *arg) {
+  void *result = NULL;
+  (void)arg;
+  OK(threading_future_destroy(future));
+  EQ(threading_future_done(future), THREADING_E_HANDLE);
+  IS(threading_future_result(future, 0, &result), THREADING_E_HANDLE);
+  IS(threading_future_destroy(future), THREADING_E_HANDLE);
+}
+
+TEST(what_a_callback_destroys_itself_is_gone_for_it) {
+  const threading_future f = make_promise();
+  add(f, destroy_and_ask, 0);
+  OK(threading_future_set_result(f, NULL));
+  EQ(threading_future_done(f), THREADING_E_HANDLE);
+}
+
 static void destroy_it(threading_future future, void *arg) {
   note(future, arg);
   OK(threading_future_destroy(future));

@@ -4,8 +4,8 @@ use super::boundary::{Buffer, ask, call, call_unwind, items, optional_text, plac
 use super::status::{threading_destructor, threading_status};
 use crate::error::Error;
 use crate::pool::wait::{self, When};
-use crate::pool::{self, DoneCallback, Future};
-use crate::slot::find;
+use crate::pool::{self, DoneCallback, Future, future};
+use crate::slot::{Live, find};
 use crate::thread::me;
 use crate::time::Timeout;
 use core::ffi::{c_char, c_void};
@@ -202,7 +202,7 @@ pub extern "C-unwind" fn threading_future_failure(
 /// \sa Python `concurrent.futures.Future.cancel`
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn threading_future_cancel(future: threading_future) -> threading_status {
-    call_unwind("threading_future_cancel", future.id, || find::<Future>(future.id)?.cancel())
+    call_unwind("threading_future_cancel", future.id, || future::with(future.id, Live::cancel))
 }
 
 /// Asks whether `future` was cancelled.
@@ -271,7 +271,7 @@ pub extern "C-unwind" fn threading_future_add_done_callback(
         let callback = unsafe {
             transmute::<unsafe extern "C-unwind" fn(threading_future, *mut c_void), DoneCallback>(callback)
         };
-        pool::add_done_callback(me()?, find::<Future>(future.id)?, callback, arg, destructor)
+        pool::add_done_callback(me()?, future.id, callback, arg, destructor)
     })
 }
 
@@ -287,7 +287,7 @@ pub extern "C-unwind" fn threading_future_add_done_callback(
 /// \since 0.1.0
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn threading_future_destroy(future: threading_future) -> threading_status {
-    call_unwind("threading_future_destroy", future.id, || find::<Future>(future.id)?.destroy(me()?))
+    call_unwind("threading_future_destroy", future.id, || future::destroy(me()?, future.id))
 }
 
 /// Waits for several futures, as long as `timeout_ns` says.

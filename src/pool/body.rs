@@ -35,6 +35,33 @@ pub(super) struct Seat {
 }
 
 impl Seat {
+    /// A seat, as a `Box` has it. It is made where it stays: whoever needs another thread may be near the end of a stack.
+    #[cfg(not(shuttle))]
+    fn make(index: u32) -> Result<*mut Seat> {
+        let _errno = crate::sys::Errno::keep();
+        // SAFETY: a `Seat` is not of size zero.
+        let seat = unsafe { std::alloc::alloc_zeroed(Layout::new::<Seat>()) }.cast::<Seat>();
+        if seat.is_null() {
+            return Err(Error::NoMemory);
+        }
+        // SAFETY: new memory of the right layout; all else is right when it is zero: queues are empty then.
+        unsafe { (&raw mut (*seat).index).write(index) };
+        Ok(seat)
+    }
+
+    /// The same where atomics are more than words.
+    #[cfg(shuttle)]
+    fn make(index: u32) -> Result<*mut Seat> {
+        try_box(Seat {
+            index,
+            ring: Ring::new(),
+            forks: Deque::new(),
+            done: AtomicU64::new(0),
+            worked: AtomicI64::new(0),
+            since: AtomicI64::new(0),
+        })
+    }
+
     /// Work begins here.
     pub(super) fn begin_work(&self) {
         self.since.store(crate::time::now(), Relaxed);
@@ -234,14 +261,7 @@ impl Body {
         if !place.load(Acquire).is_null() {
             return Ok(());
         }
-        let seat = try_box(Seat {
-            index: index as u32,
-            ring: Ring::new(),
-            forks: Deque::new(),
-            done: AtomicU64::new(0),
-            worked: AtomicI64::new(0),
-            since: AtomicI64::new(0),
-        })?;
+        let seat = Seat::make(index as u32)?;
         if place.compare_exchange(null_mut(), seat, AcqRel, Acquire).is_err() {
             // SAFETY: made just now, as a `Box` would, and nobody has seen it.
             drop(unsafe { Box::from_raw(seat) });

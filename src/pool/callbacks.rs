@@ -7,7 +7,9 @@ use crate::frame::{self, Callback, Left, NOTHING};
 use crate::park::Me;
 use crate::slot::{Live, Slot};
 use crate::sys::tools;
+use crate::thread::{self, current};
 use core::alloc::Layout;
+use core::cell::Cell;
 use core::ffi::c_void;
 use core::ptr::null_mut;
 use std::alloc::{alloc, dealloc};
@@ -23,16 +25,16 @@ pub(crate) struct Node {
     next: *mut Node,
 }
 
-/// Lets `callback` be called when the future is done: here and now if it is. On failure the argument stays the
+/// Lets `callback` be called when the future `id` is done: here and now if it is. On failure the argument stays the
 /// caller's.
 pub(crate) fn add(
     me: Me,
-    future: Live<Future>,
+    id: u64,
     callback: DoneCallback,
     arg: *mut c_void,
     destructor: Option<Callback>,
 ) -> Result {
-    future.seen()?;
+    future::with(id, Live::seen)?;
     // SAFETY: a `Node` is not of size zero.
     let place: *mut Node = unsafe { alloc(Layout::new::<Node>()) }.cast();
     if place.is_null() {
@@ -40,44 +42,81 @@ pub(crate) fn add(
     }
     // SAFETY: new memory of the right layout.
     unsafe { place.write(Node { callback, arg, destructor, next: null_mut() }) };
-    match future.begin_listing(me) {
-        Ok(true) => {
-            let first = &future.slot.body.callbacks;
-            // SAFETY: `place` was written above; the list is this thread's until `end_listing`.
-            unsafe { (*place).next = first.load(Relaxed) };
-            first.store(place, Relaxed);
-            future.end_listing();
-            Ok(())
-        }
-        Ok(false) => {
-            call(place, future.id, None, 0);
-            Ok(())
-        }
-        Err(error) => {
-            // SAFETY: allocated above with this layout, and nobody has seen it.
-            unsafe { dealloc(place.cast(), Layout::new::<Node>()) };
-            Err(error)
-        }
+    let added = future::with(id, |future| list_or_call(me, future, place));
+    if added.is_err() {
+        // SAFETY: allocated above with this layout, and nobody has seen it.
+        unsafe { dealloc(place.cast(), Layout::new::<Node>()) };
     }
+    added
+}
+
+/// Hands over `place`, except on failure.
+fn list_or_call(me: Me, future: Live<Future>, place: *mut Node) -> Result {
+    if future.begin_listing(me)? {
+        let first = &future.slot.body.callbacks;
+        // SAFETY: `add` has written `place`; the list is this thread's until `end_listing`.
+        unsafe { (*place).next = first.load(Relaxed) };
+        first.store(place, Relaxed);
+        future.end_listing();
+    } else {
+        call(place, future.id, None, 0);
+    }
+    Ok(())
 }
 
 /// A callback that is being called, and the rest that waits for it.
 struct Run {
     node: Node,
-    number: u64,
+    /// What the callback calls the future; 0 once it has given that up itself.
+    number: Cell<u64>,
     /// The future, unless the callback came too late to stand in its list.
     slot: Option<&'static Slot<Future>>,
     index: u32,
     rest: *mut Node,
-    /// Whether its handle was given up, so that `number` is good during the call only.
-    hidden: bool,
+    /// Whether its handle was given up, so that the future is shown during the call only.
+    hidden: Cell<bool>,
+    /// The callback in which this one is called.
+    outer: *const Run,
+}
+
+/// Where the running thread keeps its innermost callback.
+fn innermost() -> Option<&'static Cell<*const c_void>> {
+    current::own(thread::me().ok()?).ok().map(|control| &control.own.done_callback)
+}
+
+/// The running thread's callback that calls a future `id`.
+fn called_with(id: u64) -> Option<&'static Run> {
+    let mut at: *const Run = innermost()?.get().cast();
+    // SAFETY: the runs of a thread stand on its own stack, as long as their callbacks run.
+    while let Some(run) = unsafe { at.as_ref() } {
+        if run.number.get() == id && run.slot.is_some() {
+            return Some(run);
+        }
+        at = run.outer;
+    }
+    None
+}
+
+/// The future that a running callback calls `id`, although somebody else has given its handle up meanwhile.
+pub(super) fn still_shown(id: u64) -> Option<Live<Future>> {
+    let run = called_with(id)?;
+    let (number, hidden) = future::show(run.slot?, run.index);
+    run.hidden.set(run.hidden.get() | hidden);
+    Some(Live { slot: run.slot?, id: number })
+}
+
+/// The handle `id` was given up here: a callback that knows the future by it has done so itself.
+pub(super) fn given_up(id: u64) {
+    if let Some(run) = called_with(id) {
+        run.number.set(0);
+    }
 }
 
 unsafe extern "C-unwind" fn call_done(run: *mut c_void) {
     // SAFETY: `call` passes a `Run` that lives during the call.
     let run = unsafe { &*run.cast::<Run>() };
     // SAFETY: its giver promised that it may be called with `arg`, once.
-    unsafe { (run.node.callback)(run.number, run.node.arg) };
+    unsafe { (run.node.callback)(run.number.get(), run.node.arg) };
 }
 
 unsafe extern "C-unwind" fn was_left(run: *mut c_void) {
@@ -103,8 +142,13 @@ fn call(place: *mut Node, number: u64, slot: Option<&'static Slot<Future>>, inde
     let node = open(place);
     let rest = node.next;
     let (number, hidden) = slot.map_or((number, false), |slot| future::show(slot, index));
-    let run = Run { node, number, slot, index, rest, hidden };
+    let innermost = innermost();
+    let outer = innermost.map_or(core::ptr::null(), |place| place.get().cast());
+    let run = Run { node, number: Cell::new(number), slot, index, rest, hidden: Cell::new(hidden), outer };
     let context: *mut c_void = (&raw const run).cast_mut().cast();
+    if let Some(place) = innermost {
+        place.set(context);
+    }
     // SAFETY: `call_done` takes the `Run`, which lives on this stack during the call and its passing.
     unsafe { frame::call(call_done, context, Left { call: Some(was_left), context }) };
     called(&run);
@@ -113,11 +157,14 @@ fn call(place: *mut Node, number: u64, slot: Option<&'static Slot<Future>>, inde
 
 /// A callback has been called, or was left by force.
 fn called(run: &Run) {
+    if let Some(place) = innermost() {
+        place.set(run.outer.cast());
+    }
     if let Some(destructor) = run.node.destructor {
         // SAFETY: its giver promised that it may be called with `arg`, once.
         unsafe { frame::call(destructor, run.node.arg, NOTHING) };
     }
-    if let Some(slot) = run.slot.filter(|_| run.hidden) {
+    if let Some(slot) = run.slot.filter(|_| run.hidden.get()) {
         future::hide(slot);
     }
 }

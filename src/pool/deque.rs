@@ -11,7 +11,6 @@
 use crate::atomic::{AtomicI64, AtomicPtr, Ordering::*, Seed, seeded};
 use crate::park::fence;
 use crate::sys::tools;
-use core::ptr::null_mut;
 
 #[cfg(not(loom))]
 const ROOM: usize = 512;
@@ -26,11 +25,13 @@ pub(super) struct Deque<T> {
 }
 
 impl<T> Deque<T> {
+    /// Empty; so is one of zeros, where atomics are words.
+    #[cfg(any(loom, shuttle))]
     pub(super) fn new() -> Self {
         Deque {
             top: AtomicI64::new(0),
             bottom: AtomicI64::new(0),
-            places: core::array::from_fn(|_| AtomicPtr::new(null_mut())),
+            places: core::array::from_fn(|_| AtomicPtr::new(core::ptr::null_mut())),
         }
     }
 

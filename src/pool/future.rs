@@ -306,6 +306,22 @@ pub(super) fn hide(slot: &'static Slot<Future>) {
     let _ = change(slot, |bits| Some(bits | HIDDEN));
 }
 
+/// Does something with the future that `id` names; a done callback knows one by its number until it returns, also when
+/// others give the handle up meanwhile.
+pub(crate) fn with<R>(id: u64, mut work: impl FnMut(Live<Future>) -> Result<R>) -> Result<R> {
+    match find::<Future>(id).and_then(&mut work) {
+        Err(Error::StaleHandle) => callbacks::still_shown(id).ok_or(Error::StaleHandle).and_then(work),
+        done => done,
+    }
+}
+
+/// Gives up the handle `id`.
+pub(crate) fn destroy(me: Me, id: u64) -> Result {
+    find::<Future>(id)?.destroy(me)?;
+    callbacks::given_up(id);
+    Ok(())
+}
+
 impl Live<Future> {
     pub(super) fn index(self) -> u32 {
         index_of(self.id)

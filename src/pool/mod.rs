@@ -14,7 +14,7 @@ mod body;
 mod callbacks;
 mod deque;
 mod entry;
-mod future;
+pub(crate) mod future;
 pub(crate) mod group;
 mod idle;
 mod injector;

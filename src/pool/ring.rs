@@ -8,7 +8,6 @@
 use super::entry::Entry;
 use crate::atomic::{AtomicPtr, AtomicU32, Ordering::*, Seed, seeded};
 use core::ffi::c_void;
-use core::ptr::null_mut;
 
 #[cfg(not(loom))]
 const ROOM: u32 = 256;
@@ -29,8 +28,13 @@ pub(super) struct Ring {
 }
 
 impl Ring {
+    /// Empty; so is one of zeros, where atomics are words.
+    #[cfg(any(loom, shuttle))]
     pub(super) fn new() -> Self {
-        let empty = |_| Place { call: AtomicPtr::new(null_mut()), arg: AtomicPtr::new(null_mut()) };
+        let empty = |_| Place {
+            call: AtomicPtr::new(core::ptr::null_mut()),
+            arg: AtomicPtr::new(core::ptr::null_mut()),
+        };
         Ring { head: AtomicU32::new(0), tail: AtomicU32::new(0), places: core::array::from_fn(empty) }
     }
 

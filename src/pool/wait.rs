@@ -18,7 +18,10 @@ use core::ffi::c_void;
 
 /// The result of `id`, as soon as it is there.
 pub(crate) fn result(me: Me, id: u64, timeout: Timeout) -> Result<*mut c_void> {
-    let future = find::<Future>(id)?;
+    future::with(id, |future| result_of(me, future, timeout))
+}
+
+fn result_of(me: Me, future: Live<Future>, timeout: Timeout) -> Result<*mut c_void> {
     match until_done(me, future, timeout)? & future::STATE {
         future::FINISHED => future.value(),
         future::FAILED => {
@@ -35,18 +38,22 @@ pub(crate) fn result(me: Me, id: u64, timeout: Timeout) -> Result<*mut c_void> {
 }
 
 /// Uses code and text of the failure of `id`, as soon as it is there.
-pub(crate) fn failure<R>(me: Me, id: u64, timeout: Timeout, work: impl FnOnce(i32, &str) -> R) -> Result<R> {
-    let future = find::<Future>(id)?;
-    match until_done(me, future, timeout)? & future::STATE {
+pub(crate) fn failure<R>(
+    me: Me,
+    id: u64,
+    timeout: Timeout,
+    mut work: impl FnMut(i32, &str) -> R,
+) -> Result<R> {
+    future::with(id, |future| match until_done(me, future, timeout)? & future::STATE {
         future::FINISHED => Err(Error::NotFailed),
-        future::FAILED => future.with_failure(work),
+        future::FAILED => future.with_failure(&mut work),
         future::BROKEN => Err(Error::Broken),
         _ => Err(Error::Cancelled),
-    }
+    })
 }
 
 fn state(id: u64) -> Result<u32> {
-    Ok(find::<Future>(id)?.seen()? & future::STATE)
+    future::with(id, |future| Ok(future.seen()? & future::STATE))
 }
 
 /// Whether it was cancelled before it began.
@@ -190,7 +197,7 @@ pub(crate) enum When {
 /// Waits for several futures; afterwards `flags`, if there are any, tell which are done.
 pub(crate) fn several(me: Me, ids: &[u64], when: When, timeout: Timeout, flags: *mut i32) -> Result {
     for &id in ids {
-        find::<Future>(id)?.seen()?;
+        future::with(id, Live::seen)?;
     }
     let deadline = timeout.deadline_from(crate::time::now());
     let waited = match when {
@@ -199,7 +206,7 @@ pub(crate) fn several(me: Me, ids: &[u64], when: When, timeout: Timeout, flags: 
     };
     if matches!(waited, Ok(()) | Err(Error::Timeout)) && !flags.is_null() {
         for (at, &id) in ids.iter().enumerate() {
-            let done = find::<Future>(id).and_then(Live::seen).is_ok_and(future::is_done);
+            let done = future::with(id, Live::seen).is_ok_and(future::is_done);
             // SAFETY: the caller has as many flags as futures.
             unsafe { flags.add(at).write(done as i32) };
         }
@@ -217,7 +224,8 @@ fn rest(deadline: Deadline, timeout: Timeout) -> Result<Timeout> {
 
 fn all(me: Me, ids: &[u64], deadline: Deadline, timeout: Timeout) -> Result {
     for &id in ids {
-        until_done(me, find::<Future>(id)?, rest(deadline, timeout)?)?;
+        let rest = rest(deadline, timeout)?;
+        future::with(id, |future| until_done(me, future, rest))?;
     }
     Ok(())
 }
@@ -261,9 +269,9 @@ fn first_asleep(me: Me, ids: &[u64], when: When, deadline: Deadline) -> Result {
 fn look(me: Me, ids: &[u64], when: When, works: bool) -> Result<bool> {
     let mut done = 0;
     for &id in ids {
-        let future = find::<Future>(id)?;
-        let mut bits = future.seen()?;
+        let mut bits = future::with(id, Live::seen)?;
         if !future::is_done(bits) {
+            let future = find::<Future>(id)?;
             if future.is_lost(bits) {
                 return Err(Error::Forked);
             }

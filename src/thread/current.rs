@@ -56,6 +56,7 @@ pub(super) fn adopt(thread: Handle) -> Result {
     control.own.innermost.set(core::ptr::null_mut());
     control.own.rounds.set(0);
     control.own.timer.set(0);
+    control.own.done_callback.set(core::ptr::null());
     control.own.in_hook.set(false);
     control.own.in_shutdown.store(false, Relaxed);
     control.own.mourner.set(None);

@@ -132,6 +132,8 @@ pub(crate) struct Own {
     pub(crate) rounds: Cell<u32>,
     /// The timer whose callback runs here, 0 for none.
     pub(crate) timer: Cell<u64>,
+    /// What the layer above knows of the innermost done callback that runs here.
+    pub(crate) done_callback: Cell<*const c_void>,
     /// Whether a profile hook runs, so that its own waits are not reported to it.
     pub(crate) in_hook: Cell<bool>,
     /// Whether the thread waits for the others to end, so that these need not wait for it.

@@ -2834,7 +2834,7 @@ typedef struct threading_pool_statistics {
    */
   int64_t queued;
   /**
-   * Tasks that have ended, however.
+   * Tasks that have run and ended, however; those that never began are not counted.
    */
   int64_t done;
   /**

@@ -23,7 +23,7 @@ pub struct threading_pool_statistics {
     pub blocked: u32,
     /// Tasks that nobody has begun.
     pub queued: i64,
-    /// Tasks that have ended, however.
+    /// Tasks that have run and ended, however; those that never began are not counted.
     pub done: i64,
     /// The most tasks that ever waited in the pool's queue.
     pub most_queued: i64,

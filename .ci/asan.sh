@@ -15,10 +15,10 @@ export THREADING_TEST_TIMEOUT_SCALE=10
 skips='
 fork_stress.*                                     a child of a process whose threads allocate may find the lock of
 pool_fork.forks_amid_the_calls_of_four_threads    the allocator taken for ever: the one of libasan knows nothing of fork
-faults_peers.fault_K25_*                          the same
+faults_peers*.fault_K25_*                         the same
 exit_daemons.fault_E15_*                          such a child exits, and what the threads of its parent had is called lost
 rlock.fault_B9_*cancelled*                        a thread that is cancelled leaves its frames marked as in use, on which
-faults_signals.fault_D17_cancelled_at_any_moment  libasan stumbles when it looks at the thread's signal stack
+faults_signals.fault_D17_cancelled_at_any_moment  libasan stumbles when it looks at its signal stack
 faults_limits.fault_H8_no_descriptor_to_be_had    libasan has no descriptor either, for its report
 '
 

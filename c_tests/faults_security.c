@@ -44,8 +44,10 @@ static void use_all_there_is(void) {
   OK(threading_thread_name(threading_current_thread(), name, sizeof name, NULL));
   IS(threading_lock_release((threading_lock){ 1 }), THREADING_E_HANDLE);
   CHECK(threading_last_error()[0] != '\0');
-  OK(threading_pool_execute(threading_default_pool(), fire, &(atomic_bool){ false }));
+  atomic_bool ran = false;
+  OK(threading_pool_execute(threading_default_pool(), fire, &ran));
   OK(threading_pool_wait(threading_default_pool(), THREADING_FOREVER));
+  CHECK(atomic_load(&ran));
 }
 
 // Whoever reads the environment now ends the process.

@@ -24,6 +24,8 @@ exit.fault_D34_main_may_leave_by_pthread_exit     the last thread ends the proce
 fork.a_forking_thread_may_return_in_the_child     exit handlers run on a thread that TSan has finished with, and crash
 pool_fork.the_child_returns_from_the_task         the same
 queue_fork.a_fork_in_a_signal_handler_*           the part of fork() that TSan has allocates, and it reports itself
+fork_stress.fault_E8_forks_amid_threads_and_timers  a child of a process with threads starts threads of its own, which TSan
+fork_stress.fault_E8_forks_amid_pools_and_futures   says of itself that it does not support; the plain builds do
 fork_bare.*               children of a fork without handlers inherit the locks that TSan itself has taken
 unload.*                                          loads and unloads a shared library; here it is linked statically
 '

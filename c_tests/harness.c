@@ -91,8 +91,7 @@ bool thread_waits(uint64_t native_id) {
   return waits;
 }
 
-// How often the thread has gone to sleep of its own accord, -1 when the kernel does not say.
-static long long sleeps_of(uint64_t native_id) {
+int64_t sleeps_of(uint64_t native_id) {
   static const char field[] = "\nvoluntary_ctxt_switches:";
   char text[4096];
   if (!read_task(native_id, "status", text, sizeof text)) return -1;
@@ -105,7 +104,7 @@ void wait_blocked(threading_thread thread) {
   OK(threading_thread_native_id(thread, &native_id));
   const int64_t give_up = NOW_NS() + scaled(THREADING_SECONDS(8));
   for (;;) {
-    const long long sleeps = sleeps_of(native_id);
+    const int64_t sleeps = sleeps_of(native_id);
     if (thread_waits(native_id)) {
       nap(1000000);
       if (thread_waits(native_id) && sleeps_of(native_id) == sleeps) return;

@@ -106,6 +106,8 @@ int64_t scaled(int64_t limit_ns);
 
 // Whether the thread of this native id sleeps in the kernel, a harness nap not counted.
 bool thread_waits(uint64_t native_id);
+// How often the thread of this native id has gone to sleep of its own accord; -1 when the kernel does not say.
+int64_t sleeps_of(uint64_t native_id);
 // Waits until this thread is blocked: asleep, and a millisecond later still in the same sleep.
 void wait_blocked(threading_thread thread);
 

@@ -53,7 +53,7 @@ fn listed_while_it_ends(me: Me) {
     let id = task.submit(me, pool).unwrap();
     let cancels = spawn(move |_| future(id).cancel());
     for _ in 0..2 {
-        assert_eq!(callbacks::add(me, future(id), count_call, count, None), Ok(()));
+        assert_eq!(callbacks::add(me, id, count_call, count, None), Ok(()));
     }
     let _ = cancels.join().unwrap();
     assert_eq!(future(id).destroy(me), Ok(()));
@@ -86,10 +86,7 @@ fn one_ends_a_promise(me: Me) {
     let id = promise(me).unwrap();
     let calls = AtomicUsize::new(0);
     let sets = [0; 2].map(|_| spawn(move |_| future(id).set_result(core::ptr::null_mut())));
-    assert_eq!(
-        callbacks::add(me, future(id), count_call, (&raw const calls).cast_mut().cast(), None),
-        Ok(())
-    );
+    assert_eq!(callbacks::add(me, id, count_call, (&raw const calls).cast_mut().cast(), None), Ok(()));
     let cancelled = future(id).cancel().is_ok();
     let set = sets.map(|set| set.join().unwrap().is_ok());
     assert_eq!(cancelled as u32 + set[0] as u32 + set[1] as u32, 1);

@@ -77,7 +77,7 @@ static inline void open_copy(void) {
 }
 
 static inline void open_a_file_of_its_own(const char *library) {
-  strcpy(other.path, "/tmp/threading-copy-XXXXXX");
+  strcpy(other.path, P_tmpdir "/threading-copy-XXXXXX");
   const int file = mkstemp(other.path);
   CHECK(file >= 0);
   copy_file(library, file);

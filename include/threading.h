@@ -708,8 +708,9 @@ threading_status threading_thread_ident(threading_thread thread, uint64_t *out);
  *
  * \param thread  the thread
  * \param out     where the number is written
- * \returns #THREADING_OK; #THREADING_E_STATE when it has not been started or has ended; #THREADING_E_FORKED
- *          when it stayed in the parent process; #THREADING_E_INVALID when `out` is NULL
+ * \returns #THREADING_OK; #THREADING_E_STATE when it has not been started, has ended, or is run by
+ *          threading_thread_run() and so by another thread; #THREADING_E_FORKED when it stayed in the parent
+ *          process; #THREADING_E_INVALID when `out` is NULL
  * \threadsafety any thread, but no signal handler
  * \since 0.1.0
  * \sa Python `threading.Thread.native_id`

@@ -93,7 +93,7 @@ fn plan<'a>(
         target,
         arg,
         // As in Python, an empty name is none.
-        name: optional_text(options.name)?.filter(|name| !name.is_empty()),
+        name: optional_text(options.name)?.unwrap_or(""),
         daemon: match options.daemon {
             THREADING_DAEMON_INHERIT => None,
             THREADING_DAEMON => Some(true),

@@ -44,20 +44,19 @@ pub(crate) fn shared<R>(thread: Handle, work: impl FnOnce(&mut Shared) -> Result
     })
 }
 
-/// Makes a thread that nobody has started; without a name, or with an empty one, it becomes `prefix-N`.
+/// Makes a thread that nobody has started; with an empty name it becomes `prefix-N`.
 pub(super) fn create(
     bits: u32,
     prefix: &str,
-    name: Option<&str>,
+    name: &str,
     fill: impl FnOnce(&mut Shared) -> Result,
 ) -> Result<Handle> {
-    let text = match name.filter(|name| !name.is_empty()) {
-        Some(name) => Text::copy(name)?,
-        None => {
-            let mut line = Line::<32>::new();
-            let _ = write!(line, "{prefix}-{}", NAMED.fetch_add(1, Relaxed) + 1);
-            Text::copy(line.as_str())?
-        }
+    let text = if name.is_empty() {
+        let mut line = Line::<32>::new();
+        let _ = write!(line, "{prefix}-{}", NAMED.fetch_add(1, Relaxed) + 1);
+        Text::copy(line.as_str())?
+    } else {
+        Text::copy(name)?
     };
     // Closed slots are made and unmade under the guard alone, so a lost thread's is never seen half made.
     let thread = Thread::table().create(None, bits | HIDDEN, |_| ())?;
@@ -116,7 +115,7 @@ pub(crate) fn main() -> Result<Handle> {
     }
     // A fork from now on has something to put right.
     super::end::prepare()?;
-    let made = create(STARTED | FOREIGN, "", Some("MainThread"), |_| Ok(()))?;
+    let made = create(STARTED | FOREIGN, "", "MainThread", |_| Ok(()))?;
     match MAIN.compare_exchange(0, made.id, AcqRel, Acquire) {
         Ok(_) => {
             ALIVE.fetch_add(1, Relaxed);
@@ -146,7 +145,7 @@ pub(super) fn set_main(thread: u64) {
 
 /// A foreign thread that the library sees for the first time.
 pub(super) fn create_dummy() -> Result<Handle> {
-    let thread = create(STARTED | FOREIGN | DAEMON, "Dummy", None, |_| Ok(()))?;
+    let thread = create(STARTED | FOREIGN | DAEMON, "Dummy", "", |_| Ok(()))?;
     ALIVE.fetch_add(1, Relaxed);
     Ok(thread)
 }

@@ -22,7 +22,8 @@ use std::alloc::{Layout, alloc, dealloc};
 pub(crate) struct Plan<'a> {
     pub(crate) target: Target,
     pub(crate) arg: *mut c_void,
-    pub(crate) name: Option<&'a str>,
+    /// Empty for one that the library gives.
+    pub(crate) name: &'a str,
     /// `None`: as the creator is.
     pub(crate) daemon: Option<bool>,
     pub(crate) stack_size: usize,
@@ -152,7 +153,7 @@ pub(crate) fn start(thread: Handle) -> Result {
 
 /// Starts a thread of the library's own: not enumerated, not waited for, not reached by signals.
 pub(crate) fn start_own(name: &str, target: Target) -> Result {
-    let thread = registry::create(DAEMON | HIDDEN | GIVEN_UP, "", Some(name), |shared| {
+    let thread = registry::create(DAEMON | HIDDEN | GIVEN_UP, "", name, |shared| {
         shared.target = Some(target);
         Ok(())
     })?;
@@ -180,7 +181,7 @@ pub(crate) fn start_worker(plan: WorkerPlan) -> Result {
     end::prepare()?;
     exit::prepare()?;
     let daemon = if plan.daemon { DAEMON } else { 0 };
-    let thread = registry::create(daemon | GIVEN_UP | WORKER, "", Some(plan.name), |shared| {
+    let thread = registry::create(daemon | GIVEN_UP | WORKER, "", plan.name, |shared| {
         shared.target = Some(plan.target);
         shared.arg = plan.arg;
         shared.stack_size = plan.stack_size;

@@ -21,15 +21,17 @@ JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
 CARGO ?= cargo
 
 version := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -n 1)
-# The same bytes wherever it is built: no path of this machine is left in the library. CMakeLists.txt says the same.
+# The same bytes wherever it is built: no path of this machine is left in the library. And each function begins a
+# cache line: a call that does little else costs a cycle or two less. CMakeLists.txt says the same.
 cargo_home := $(or $(CARGO_HOME),$(HOME)/.cargo)
-remap := --config "build.rustflags=['--remap-path-prefix=$(CURDIR)=/libthreading', '--remap-path-prefix=$(cargo_home)=/cargo']"
+rustflags := '--remap-path-prefix=$(CURDIR)=/libthreading', '--remap-path-prefix=$(cargo_home)=/cargo'
+rustflags += , '-Cllvm-args=-align-all-functions=6'
 
 soname := libthreading.so.$(firstword $(subst ., ,$(version)))
 
 .PHONY: all
 all:
-	$(CARGO) rustc --release --lib --crate-type cdylib,staticlib --target-dir build/cargo $(remap)
+	$(CARGO) rustc --release --lib --crate-type cdylib,staticlib --target-dir build/cargo --config "build.rustflags=[$(rustflags)]"
 	mkdir -p build/lib
 	cp -p build/cargo/release/libthreading.so build/lib/libthreading.so.$(version)
 	cp -p build/cargo/release/libthreading.a build/lib/libthreading.a

@@ -42,6 +42,16 @@ pub(super) fn quick<T>(usual: impl FnOnce() -> Option<T>, otherwise: impl FnOnce
     }
 }
 
+/// The same with a second way, for when others are at the object: also without what `call` does, but out of line.
+#[inline(always)]
+pub(super) fn quick_beside<T>(
+    usual: impl FnOnce() -> Option<T>,
+    beside: impl FnOnce() -> Option<T>,
+    otherwise: impl FnOnce() -> T,
+) -> T {
+    quick(usual, move || beside().unwrap_or_else(otherwise))
+}
+
 /// The same for a function that writes what it found.
 #[inline(always)]
 pub(super) fn quick_put<T>(

@@ -1,6 +1,6 @@
 //! Section Lock: Python's `threading.Lock`.
 
-use super::boundary::{ask, call, put, quick};
+use super::boundary::{ask, call, put, quick_beside};
 use super::status::{THREADING_FOREVER, THREADING_OK, threading_status};
 use crate::slot::{find, seek};
 use crate::sync::lock::{self, Lock};
@@ -54,9 +54,13 @@ pub extern "C" fn threading_lock_destroy(lock: threading_lock) -> threading_stat
 /// \sa Python `threading.Lock.acquire`
 #[unsafe(no_mangle)]
 pub extern "C" fn threading_lock_acquire(lock: threading_lock, timeout_ns: i64) -> threading_status {
-    quick(
+    quick_beside(
         || {
             (timeout_ns >= THREADING_FOREVER && seek::<Lock>(lock.id)?.acquire_quick(known()?))
+                .then_some(THREADING_OK)
+        },
+        move || {
+            (timeout_ns >= THREADING_FOREVER && seek::<Lock>(lock.id)?.acquire_watched(known()?))
                 .then_some(THREADING_OK)
         },
         move || {
@@ -76,8 +80,9 @@ pub extern "C" fn threading_lock_acquire(lock: threading_lock, timeout_ns: i64) 
 /// \sa Python `threading.Lock.release`
 #[unsafe(no_mangle)]
 pub extern "C" fn threading_lock_release(lock: threading_lock) -> threading_status {
-    quick(
+    quick_beside(
         || seek::<Lock>(lock.id)?.release_quick(known()?).then_some(THREADING_OK),
+        move || seek::<Lock>(lock.id)?.release_watched(known()?).then_some(THREADING_OK),
         move || call("threading_lock_release", lock.id, || find::<Lock>(lock.id)?.release(me()?)),
     )
 }

@@ -10,6 +10,7 @@ pub(crate) mod fence;
 mod graph;
 pub(crate) mod inside;
 mod record;
+mod sign;
 mod spin;
 
 #[cfg(all(not(loom), not(feature = "portable-park")))]
@@ -28,6 +29,7 @@ pub(crate) use backend::{requeue, wake};
 pub(crate) use graph::would_deadlock;
 pub(crate) use record::{Fate, Me, Node, Published, Record, fate, record_of};
 pub(crate) use record::{is_awaitable, records};
+pub(crate) use sign::{MOST, SIGN, sign_of};
 pub(crate) use spin::Spin;
 
 use crate::atomic::AtomicU64;

@@ -1,7 +1,7 @@
 //! What the waiting layer knows of each thread: its identity, what it waits for, what it touches.
 
-use super::Woken;
-use crate::atomic::{AtomicI64, AtomicPtr, AtomicU64, Ordering::*, Seed, seeded};
+use super::{Woken, sign_of};
+use crate::atomic::{AtomicI64, AtomicPtr, AtomicU32, AtomicU64, Ordering::*, Seed, seeded};
 use crate::slot::Cache;
 use crate::time::Deadline;
 use core::cell::Cell;
@@ -65,7 +65,7 @@ impl Node {
 ///
 /// Written by its own thread, but for `node`, whose list's guard protects it; so each has lines of its own,
 /// two at a time as processors fetch them.
-#[repr(align(128))]
+#[repr(C, align(128))]
 pub(crate) struct Record {
     /// The thread's handle while it lives, else 0; never reused, so it serves as owner.
     id: AtomicU64,
@@ -97,6 +97,8 @@ pub(crate) struct Record {
     pub(crate) locals: AtomicPtr<()>,
     /// How many `locals` there are room for.
     pub(crate) local_room: AtomicU64,
+    /// What `sign_of` says of it.
+    sign: AtomicU64,
 }
 
 // SAFETY: `held` and `cache` are touched by the record's own thread only, or, when that thread no
@@ -109,6 +111,7 @@ impl Record {
     pub(crate) fn new(id: u64) -> Record {
         Record {
             id: AtomicU64::new(id),
+            sign: AtomicU64::new(sign_of(id) as u64),
             held: Cell::new(0),
             touching: AtomicU64::new(0),
             expected: AtomicU64::new(0),
@@ -135,6 +138,7 @@ impl Record {
 
     /// Takes the record for the thread `id`, from now on alive.
     pub(crate) fn adopt(&self, id: u64) {
+        self.sign.store(sign_of(id) as u64, Relaxed);
         self.held.set(0);
         self.touching.store(0, Relaxed);
         self.expected.store(0, Relaxed);
@@ -229,6 +233,12 @@ impl Me {
     #[inline(always)]
     pub(crate) fn id(self) -> u64 {
         self.0.id.load(Relaxed)
+    }
+
+    /// Its sign in the words of locks, 0 for none.
+    #[inline(always)]
+    pub(crate) fn sign(self) -> u32 {
+        self.0.sign.load(Relaxed) as u32
     }
 
     #[inline(always)]
@@ -372,7 +382,7 @@ pub(crate) use super::backend::records;
 
 /// How many records have ever been taken.
 #[cfg(not(loom))]
-static COUNT: crate::atomic::AtomicU32 = crate::atomic::AtomicU32::new(0);
+static COUNT: AtomicU32 = AtomicU32::new(0);
 
 /// One more than the highest index of a record.
 #[cfg(not(loom))]

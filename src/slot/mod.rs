@@ -21,13 +21,14 @@ mod tests;
 
 pub(crate) use cache::Cache;
 use chunks::CHUNK_BITS;
-pub(crate) use chunks::Chunks;
+pub(crate) use chunks::{CAPACITY, Chunks};
 pub(crate) use kinds::{Answers, answers_of, set_answers};
 pub(crate) use table::Table;
 
 use crate::atomic::{AtomicU64, Ordering::*};
 use crate::error::{Error, Result};
 use crate::sys::tools;
+use core::hint::cold_path;
 
 /// Set in the lower half of the state word as long as the object lives.
 pub(crate) const OPEN: u32 = 1 << 31;
@@ -121,6 +122,8 @@ pub(crate) struct Slot<T> {
 /// What lives in slots of a table of its own; all zero must be a valid body.
 pub(crate) trait Object: Sized + 'static {
     const KIND: u8;
+    /// How many there can be.
+    const MOST: u32 = CAPACITY;
     fn table() -> &'static Table<Self>;
 }
 
@@ -189,6 +192,7 @@ pub(crate) fn seek<T: Object>(id: u64) -> Option<Live<T>> {
     if is_early::<T>(id) {
         return Some(Live { slot: T::table().early(index_of(id)), id });
     }
+    cold_path();
     if kind_of(id) != T::KIND || tools::watch() {
         return None;
     }

@@ -1,6 +1,6 @@
 //! The table of one kind: finds a slot, hands slots out, takes them back, retires the exhausted.
 
-use super::chunks::{CAPACITY, CHUNK};
+use super::chunks::CHUNK;
 use super::stash::Stash;
 use super::{Cache, Chunks, Live, OPEN, Object, Slot, handle, lives};
 use crate::atomic::{AtomicU32, AtomicU64, Ordering::*, Seed, is_scarce, seeded};
@@ -157,7 +157,7 @@ impl<T: Object> Table<T> {
             next = self.fresh.load(Relaxed);
         }
         loop {
-            if next >= CAPACITY {
+            if next >= T::MOST {
                 return Err(Error::NoMemory);
             }
             // The chunk comes first, so that a failure loses no index.

@@ -8,11 +8,11 @@
 use super::guard::RawGuard;
 use super::lock::{self, Lock};
 use super::rlock::{self, RLock};
-use super::word::{LOCKED, Word};
+use super::word::{Owned, Word};
 use crate::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
 use crate::error::{Error, Result};
 use crate::park::{self, Me, Record, Wait, Woken};
-use crate::slot::{Head, Live, OPEN, Object, Table, find, generation_of, kind, kind_of, lives};
+use crate::slot::{Head, Live, OPEN, Object, Table, find, kind, kind_of};
 use crate::time::Timeout;
 use core::ptr::null_mut;
 
@@ -106,8 +106,7 @@ impl Under {
     #[inline(always)]
     pub(crate) fn mine(self, me: Me) -> bool {
         match self {
-            // In this order: a release wipes the owner before it frees the word.
-            Under::Lock(lock) => lock.locked() == Ok(true) && lock.slot.head.owner.load(Relaxed) == me.id(),
+            Under::Lock(lock) => lock.word().is_mine(me),
             Under::RLock(lock) => lock.mine(me),
         }
     }
@@ -254,9 +253,8 @@ impl Live<Condition> {
         nobody_waits && {
             // SAFETY: a living condition's head is that of a slot, whose memory is never given back.
             let head = unsafe { &*head };
-            let state = head.state.load(Acquire);
-            let held = lives(state, generation_of(lock)) && state as u32 & LOCKED != 0;
-            held && head.owner.load(Relaxed) == me.id()
+            let owned = if kind_of(lock) == kind::LOCK { Owned::ByAnyone } else { Owned::ByOne };
+            Word { head, id: lock, owned }.is_mine(me)
         }
     }
 

@@ -38,7 +38,12 @@ impl Live<Lock> {
     /// Takes the lock if it is free and nobody waits.
     #[inline(always)]
     pub(crate) fn acquire_quick(self, me: Me) -> bool {
-        self.word().try_fast(me)
+        self.word().take_free(me).is_ok()
+    }
+
+    /// The same also if somebody waits, but is not served first.
+    pub(crate) fn acquire_watched(self, me: Me) -> bool {
+        self.word().try_again(me)
     }
 
     /// Takes the lock, waiting for it as long as `timeout` says.
@@ -49,6 +54,11 @@ impl Live<Lock> {
     /// Gives the lock back if nobody waits.
     #[inline(always)]
     pub(crate) fn release_quick(self, me: Me) -> bool {
+        self.word().release_signed(me)
+    }
+
+    /// The same also if somebody waits, but need not be woken.
+    pub(crate) fn release_watched(self, me: Me) -> bool {
         self.word().release_fast(me)
     }
 
@@ -70,6 +80,7 @@ impl Live<Lock> {
 
 /// Ends a Lock or RLock: takes it, so that no condition can come to be over it, looks, and closes it.
 pub(super) fn close<T: Object>(object: Live<T>, me: Me, may: impl FnOnce() -> bool) -> Result {
+    me.touch(object.id);
     while !object.exchange_weak(0, LOCKED | CLOSING) {
         if object.bits()? != OPEN {
             return Err(Error::Busy);

@@ -7,16 +7,21 @@
 //! | `GRANT`    | with `LOCKED`: released to the waiters; whichever looks first owns it, nobody else  |
 //! | `STARVING` | a waiter has waited a millisecond: the next release is a `GRANT`                    |
 //! | `CLOSING`  | with `LOCKED`: destroy looks whether it may; lasts a few instructions               |
+//! | `SIGN`     | with `LOCKED`, of a Lock: the sign of who holds it (park/sign.rs), if it has one    |
 //! | `WAITER`*n | n threads wait: exact, because each counts itself in and out                        |
 //!
+//! The owner word beside it names who holds it, from a moment after it was taken. Whoever has a sign leaves its name
+//! there when it gives a Lock back: a name counts only as long as the sign is its own. All others, and those who hold
+//! an RLock, wipe it before they give the word back: 0 is no name.
+//!
 //! README.md tells why no wake-up is lost. Orderings: taking it is an acquire, giving it back a
-//! release, on this word; the owner word beside it orders nothing and is written relaxed. Everything
+//! release, on this word; the owner word orders nothing and is written relaxed. Everything
 //! that decides whether to sleep is SeqCst, since the other side reads and writes the same words
 //! the other way round.
 
 use crate::atomic::{Ordering::*, spin_loop};
 use crate::error::{Error, Result};
-use crate::park::{self, Fate, Me, Record, Spin, Wait, Woken};
+use crate::park::{self, Fate, Me, Record, SIGN, Spin, Wait, Woken, sign_of};
 use crate::slot::{Head, generation_of, index_of, lives, word};
 use crate::sys::tools;
 use crate::time::Timeout;
@@ -26,8 +31,11 @@ const WAKING: u32 = 1 << 1;
 const GRANT: u32 = 1 << 2;
 const STARVING: u32 = 1 << 3;
 pub(crate) const CLOSING: u32 = 1 << 4;
-pub(crate) const WAITER: u32 = 1 << 8;
+pub(crate) const WAITER: u32 = 1 << 12;
 const FLAGS: u32 = WAITER - 1;
+
+/// Every thread that waits is counted, and there are never more: `Thread` has no room for them.
+const _: () = assert!(crate::park::MOST <= waiters(u32::MAX));
 
 /// How long a waiter waits before it is handed the lock, in nanoseconds.
 #[cfg(not(loom))]
@@ -94,44 +102,97 @@ impl Word {
         self.head.state.compare_exchange_weak(old, new, SeqCst, Relaxed).is_ok()
     }
 
+    /// `LOCKED` as the caller sets it: with its sign, if it has one.
+    #[inline(always)]
+    fn signed(self, me: Me) -> u32 {
+        match self.owned {
+            Owned::ByAnyone => LOCKED | me.sign(),
+            Owned::ByOne => LOCKED,
+        }
+    }
+
+    /// The sign with which the thread `owner` holds it.
+    fn sign_of(self, owner: u64) -> u32 {
+        match self.owned {
+            Owned::ByAnyone => sign_of(owner),
+            Owned::ByOne => 0,
+        }
+    }
+
+    /// Who holds it, going by `bits`; 0 if that is nobody, or one who has not signed yet.
+    fn holder(self, bits: u32) -> u64 {
+        let owner = self.head.owner.load(SeqCst);
+        if bits & LOCKED != 0 && bits & SIGN == self.sign_of(owner) { owner } else { 0 }
+    }
+
+    /// Whether the caller holds it: of a Lock, whether nobody has released it since the caller took it.
+    #[inline(always)]
+    pub(crate) fn is_mine(self, me: Me) -> bool {
+        let state = self.head.state.load(Acquire);
+        let signed = state as u32 & (LOCKED | SIGN) == self.signed(me);
+        signed && lives(state, self.generation()) && self.head.owner.load(Relaxed) == me.id()
+    }
+
+    /// Takes the word when it is free and nobody waits.
+    #[inline(always)]
+    pub(crate) fn take_free(self, me: Me) -> core::result::Result<(), u64> {
+        let (free, held) = (word(self.generation(), 0), word(self.generation(), self.signed(me)));
+        me.touch(self.id);
+        self.head.state.compare_exchange_weak(free, held, Acquire, Relaxed)?;
+        self.head.owner.store(me.id(), Relaxed);
+        Ok(())
+    }
+
     /// Takes the word when it is free and no waiter is served first.
     #[inline(always)]
     pub(crate) fn try_fast(self, me: Me) -> bool {
-        let (free, held) = (word(self.generation(), 0), word(self.generation(), LOCKED));
-        me.touch(self.id);
-        let taken = match self.head.state.compare_exchange_weak(free, held, Acquire, Relaxed) {
-            Ok(_) => true,
-            Err(now) => self.try_barge(now),
-        };
-        if taken {
-            self.head.owner.store(me.id(), Relaxed);
-        }
-        taken
+        self.take_free(me).or_else(|now| self.try_barge(now, me)).is_ok()
     }
 
-    /// Threads wait, but the word is free: takes it before the one that was woken comes to it.
+    /// The same for one who has just seen that it is not so: looks before it tries, and so keeps nobody up.
+    pub(crate) fn try_again(self, me: Me) -> bool {
+        me.touch(self.id);
+        self.try_barge(self.head.state.load(Relaxed), me).is_ok()
+    }
+
+    /// Takes the word before a thread that was woken comes to it.
     #[inline(always)]
-    fn try_barge(self, now: u64) -> bool {
-        let free = now as u32 & (LOCKED | STARVING) == 0 && lives(now, self.generation());
-        free && self.head.state.compare_exchange_weak(now, now | LOCKED as u64, Acquire, Relaxed).is_ok()
+    fn try_barge(self, now: u64, me: Me) -> core::result::Result<(), u64> {
+        if now as u32 & (LOCKED | STARVING) != 0 || !lives(now, self.generation()) {
+            return Err(now);
+        }
+        let held = now | self.signed(me) as u64;
+        self.head.state.compare_exchange_weak(now, held, Acquire, Relaxed)?;
+        self.head.owner.store(me.id(), Relaxed);
+        Ok(())
+    }
+
+    /// Gives the word back if nobody waits, for one who has a sign: the usual case of a Lock, and no more.
+    #[inline(always)]
+    pub(crate) fn release_signed(self, me: Me) -> bool {
+        let signed = self.signed(me);
+        let (held, free) = (word(self.generation(), signed), word(self.generation(), 0));
+        signed != LOCKED && self.give_back(held, free)
     }
 
     /// Gives the word back when nobody need be woken; the caller has seen that it may.
     #[inline(always)]
     pub(crate) fn release_fast(self, me: Me) -> bool {
         let now = self.head.state.load(Relaxed);
-        let held = word(self.generation(), LOCKED);
-        if now != held && !self.is_looked_after(now, me) {
+        let signed = self.signed(me);
+        if now != word(self.generation(), signed) && !self.is_looked_after(now, signed, me) {
             return false;
         }
+        if signed != LOCKED {
+            return self.give_back(now, now - signed as u64);
+        }
+        // Without a sign in it the word would seem to be its last owner's as soon as somebody else has taken it.
         me.touch(self.id);
         let owner = self.head.owner.load(Relaxed);
         if !super::seeded(super::Seed::Owner) {
             self.head.owner.store(0, Relaxed);
         }
-        let order = if super::seeded(super::Seed::Word) { Relaxed } else { Release };
-        let free = now - LOCKED as u64;
-        let given_back = self.head.state.compare_exchange_weak(now, free, order, Relaxed).is_ok();
+        let given_back = self.give_back(now, now - LOCKED as u64);
         if !given_back {
             // Signed again, unless somebody has signed since: the slow way must know whose wake is put off.
             let _ = self.head.owner.compare_exchange(0, owner, SeqCst, Relaxed);
@@ -139,13 +200,19 @@ impl Word {
         given_back
     }
 
+    #[inline(always)]
+    fn give_back(self, now: u64, free: u64) -> bool {
+        let order = if super::seeded(super::Seed::Word) { Relaxed } else { Release };
+        self.head.state.compare_exchange_weak(now, free, order, Relaxed).is_ok()
+    }
+
     /// Threads wait, but releasing need not wake any: one was woken and is about to look, and the caller,
     /// who holds the word, has put off no wake until now.
     #[inline(always)]
-    fn is_looked_after(self, now: u64, me: Me) -> bool {
-        now as u32 & (LOCKED | WAKING | GRANT | STARVING | CLOSING) == LOCKED | WAKING
+    fn is_looked_after(self, now: u64, signed: u32, me: Me) -> bool {
+        now as u32 & (LOCKED | WAKING | GRANT | STARVING | CLOSING | SIGN) == signed | WAKING
             && lives(now, self.generation())
-            && self.head.owner.load(Relaxed) == me.id()
+            && (signed != LOCKED || self.head.owner.load(Relaxed) == me.id())
             && !me.has_deferred()
     }
 
@@ -166,13 +233,12 @@ impl Word {
     #[cold]
     #[inline(never)]
     fn acquire_slow(self, me: Me, timeout: Timeout) -> Result {
-        me.touch(self.id);
         let mut spin = if timeout.is_forever() { Spin::short() } else { Spin::short_timed() };
         loop {
             let bits = self.bits()?;
             if bits & (LOCKED | STARVING) == 0 {
-                if self.exchange_weak(bits, bits | LOCKED) {
-                    return self.owned_by(me);
+                if self.take(me, bits, bits | self.signed(me)) {
+                    return Ok(());
                 }
                 continue;
             }
@@ -183,7 +249,7 @@ impl Word {
             if !timeout.is_zero() && bits & STARVING == 0 && spin.next() {
                 continue;
             }
-            if let Some(taken) = self.succeed(me) {
+            if let Some(taken) = self.succeed(me, bits) {
                 return taken;
             }
             if timeout.is_zero() {
@@ -199,7 +265,6 @@ impl Word {
 
     /// Takes the word for a thread that somebody has counted among the waiters already.
     pub(crate) fn acquire_counted(self, me: Me) -> Result {
-        me.touch(self.id);
         let wait = Wait::begin(me, self.id, Timeout::FOREVER);
         me.expect(0);
         let taken = self.wait_counted(me, &wait, None, OnCycle::TellOthers);
@@ -237,16 +302,16 @@ impl Word {
                 late = late.filter(|_| woken == Woken::TimedOut);
             } else if bits & GRANT != 0 && late != Some(bits) {
                 // Ours as good as anybody's who waits. Others who starve will say so when they look.
-                if self.exchange_weak(bits, (settled & !(GRANT | STARVING)) - WAITER) {
-                    return self.owned_by(me);
+                if self.take(me, bits, (settled & !(GRANT | STARVING) | self.signed(me)) - WAITER) {
+                    return Ok(());
                 }
             } else if bits & LOCKED == 0 {
-                if self.exchange_weak(bits, (calm | LOCKED) - WAITER) {
-                    return self.owned_by(me);
+                if self.take(me, bits, (calm | self.signed(me)) - WAITER) {
+                    return Ok(());
                 }
             } else if woken != Woken::TimedOut && spin.next() {
                 // Just woken, it is worth a few looks: the next release need not wake again.
-            } else if let Some(taken) = self.succeed(me) {
+            } else if let Some(taken) = self.succeed(me, bits) {
                 self.count_out();
                 return taken;
             } else if woken == Woken::TimedOut {
@@ -276,24 +341,52 @@ impl Word {
         }
     }
 
-    /// Takes the place of a dead owner; the one compare-exchange on the owner word admits one.
-    fn succeed(self, me: Me) -> Option<Result> {
-        let owner = self.head.owner.load(SeqCst);
+    /// Takes the place of a dead owner; one compare-exchange admits one: on the word if it has a sign, which is then
+    /// the successor's, else on the owner word.
+    fn succeed(self, me: Me, bits: u32) -> Option<Result> {
+        let owner = self.holder(bits);
         let heir = match (park::fate(owner), self.owned) {
-            (Fate::Lives, _) | (Fate::Ended, Owned::ByAnyone) => return None,
+            (Fate::Lives, _) => return None,
+            (Fate::Ended, Owned::ByAnyone) => {
+                // Should it have had this thread's sign: it is not this thread that took it.
+                me.touch(0);
+                return None;
+            }
             (Fate::Lost, Owned::ByAnyone) => Ok(()),
             (_, Owned::ByOne) => Err(Error::OwnerDead),
         };
-        self.head.owner.compare_exchange(owner, me.id(), SeqCst, Relaxed).ok()?;
+        let signed = self.signed(me);
+        me.touch(self.id);
+        if bits & SIGN != 0 {
+            self.exchange(bits, bits & !SIGN | signed).then_some(())?;
+            self.head.owner.store(me.id(), Relaxed);
+        } else {
+            self.head.owner.compare_exchange(owner, me.id(), SeqCst, Relaxed).ok()?;
+            self.sign(signed);
+        }
         if let Some(dead) = park::records().at(index_of(owner)) {
             tools::acquire(dead);
         }
         Some(heir)
     }
 
-    fn owned_by(self, me: Me) -> Result {
-        self.head.owner.store(me.id(), Relaxed);
-        Ok(())
+    /// Whoever has taken the owner word without a sign sets its own.
+    fn sign(self, signed: u32) {
+        while let Ok(bits) = self.bits() {
+            if bits & SIGN == signed & SIGN || self.exchange_weak(bits, bits & !SIGN | signed) {
+                return;
+            }
+        }
+    }
+
+    /// Takes the word as it is in `bits`, and signs it.
+    fn take(self, me: Me, bits: u32, taken: u32) -> bool {
+        me.touch(self.id);
+        let taken = self.exchange_weak(bits, taken);
+        if taken {
+            self.head.owner.store(me.id(), Relaxed);
+        }
+        taken
     }
 
     /// A counted waiter leaves without the word, or has it already.
@@ -319,7 +412,7 @@ impl Word {
     #[cold]
     #[inline(never)]
     fn release_slow(self, me: Me) -> Result {
-        let mut holder = 0;
+        let mut wiped = 0;
         loop {
             let bits = self.bits()?;
             if bits & CLOSING != 0 {
@@ -329,13 +422,19 @@ impl Word {
             if bits & LOCKED == 0 || bits & GRANT != 0 {
                 return Err(Error::NotLocked);
             }
-            me.touch(self.id);
-            holder = holder.max(self.head.owner.swap(0, SeqCst));
+            let holder = if bits & SIGN != 0 {
+                self.holder(bits)
+            } else {
+                me.touch(self.id);
+                wiped = wiped.max(self.head.owner.swap(0, SeqCst));
+                wiped
+            };
+            let unsigned = bits & !SIGN;
             let free = match (waiters(bits), bits & STARVING, bits & WAKING) {
                 (0, _, _) => bits & !FLAGS,
-                (_, STARVING, _) => bits | GRANT,
-                (_, _, WAKING) => bits & !LOCKED,
-                _ => (bits & !LOCKED) | WAKING,
+                (_, STARVING, _) => unsigned | GRANT,
+                (_, _, WAKING) => unsigned & !LOCKED,
+                _ => (unsigned & !LOCKED) | WAKING,
             };
             if self.exchange_weak(bits, free) {
                 // After the exchange: a notifier that puts off a wake looks afterwards whether it still holds.
@@ -375,15 +474,29 @@ impl Word {
     /// In a forked child, whose only thread calls this: nobody waits any more.
     pub(crate) fn forget_waiters(self) {
         if let Ok(bits) = self.bits() {
-            let held = if bits & (GRANT | CLOSING) != 0 { 0 } else { bits & LOCKED };
+            let held = if bits & (GRANT | CLOSING) != 0 { 0 } else { bits & (LOCKED | SIGN) };
             self.exchange(bits, held);
         }
     }
 
     /// In a forked child: if it was caught between being taken and being signed, its taker is lost.
     pub(crate) fn sign_for(self, lost: u64) {
-        if self.bits().is_ok_and(|bits| bits & LOCKED != 0) {
-            let _ = self.head.owner.compare_exchange(0, lost, SeqCst, Relaxed);
+        let Ok(bits) = self.bits() else { return };
+        if bits & CLOSING != 0 {
+            // It was looking whether it may end the lock.
+            self.exchange(bits, bits & !FLAGS);
+            return;
+        }
+        let signed = self.sign_of(lost);
+        let took_it = match bits & SIGN {
+            // A name that is there already is of one who had the same place before.
+            now if now == signed => signed != 0 || self.holder(bits) == 0,
+            // It was about to sign in the place of one who had no sign.
+            now => now == 0 && self.head.owner.load(Relaxed) == lost,
+        };
+        if bits & LOCKED != 0 && took_it {
+            self.head.owner.store(lost, Relaxed);
+            self.sign(signed);
         }
     }
 }

@@ -57,6 +57,7 @@ pub(crate) struct Thread;
 
 impl Object for Thread {
     const KIND: u8 = kind::THREAD;
+    const MOST: u32 = crate::park::MOST;
     fn table() -> &'static Table<Thread> {
         static TABLE: Table<Thread> = Table::new();
         &TABLE

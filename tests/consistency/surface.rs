@@ -48,7 +48,7 @@ const WITHOUT_PYTHON: &[&str] = &[
 ];
 
 /// What tries the short way and falls back to one of those forms.
-const QUICK: &[&str] = &["quick(", "quick_put("];
+const QUICK: &[&str] = &["quick(", "quick_beside(", "quick_put("];
 
 /// Functions that answer with a plain value and cannot fail, so that nothing is to be caught.
 const PLAIN: &[&str] = &[

@@ -31,11 +31,16 @@ fn mortal(n: usize, work: impl FnOnce(Me) + 'static) -> Task<()> {
 
 /// Forks: from here on the caller is alone, and the library has made the child good.
 fn fork<const N: usize>(others: [Task<()>; N]) {
+    fork_from(1, others);
+}
+
+/// The same if the first of the others is the `first`-th thread.
+fn fork_from<const N: usize>(first: u32, others: [Task<()>; N]) {
     vanish::fork();
     clear_beds();
     others.into_iter().for_each(Task::join);
     clear_beds();
-    let lost = || (1..=N as u32).filter_map(|n| records().at(n));
+    let lost = || (first..first + N as u32).filter_map(|n| records().at(n));
     lost().for_each(|record| record.lose());
     lost().for_each(sync::make_good);
     me(0).forget_deferred();
@@ -43,14 +48,25 @@ fn fork<const N: usize>(others: [Task<()>; N]) {
 
 /// Both take it; whoever is lost had it, waited for it, was on its way in or out, or was at nothing.
 fn with_lock() {
+    with_lock_of(1, 0);
+}
+
+/// The `other`-th thread is lost; the last one who had the lock was `before`.
+fn with_lock_of(other: usize, before: u64) {
     vanish::expect_fork();
     let lock: Live<Lock> = made(lock::create(me(0)));
-    let other = mortal(1, move |me| {
-        lock.acquire(me, FOREVER).unwrap();
-        lock.release(me).unwrap();
+    lock.slot.head.owner.store(before, Relaxed);
+    let first = other as u32;
+    let other = mortal(other, move |me| {
+        if !lock.acquire_quick(me) {
+            lock.acquire(me, FOREVER).unwrap();
+        }
+        if !lock.release_quick(me) {
+            lock.release(me).unwrap();
+        }
     });
     let held = lock.acquire_quick(me(0));
-    fork([other]);
+    fork_from(first, [other]);
     if !held {
         lock.acquire(me(0), FOREVER).unwrap();
     }
@@ -58,6 +74,20 @@ fn with_lock() {
     lock.release(me(0)).unwrap();
     assert_eq!(lock.locked(), Ok(false));
     lock.destroy(me(0)).expect("nobody waits");
+}
+
+/// Whoever is lost looks whether the lock may end: a condition over it says no.
+fn with_lock_destroyed() {
+    vanish::expect_fork();
+    let lock: Live<Lock> = made(lock::create(me(0)));
+    let condition: Live<Condition> = made(condition::create_with(me(0), Under::Lock(lock)));
+    let other = mortal(1, move |me| {
+        assert_eq!(lock.destroy(me), Err(Error::Busy));
+    });
+    fork([other]);
+    lock.acquire(me(0), FOREVER).unwrap();
+    lock.release(me(0)).unwrap();
+    use_condition(condition, lock);
 }
 
 /// As before, but it is released before the fork: to whoever waits, maybe.
@@ -245,13 +275,26 @@ fn with_slots() {
     destroy(create().unwrap());
 }
 
+/// A thread that ended before the `n`-th one began, and left its record to it.
+fn of_the_same_place(n: usize) -> u64 {
+    me(n).id() + 1
+}
+
 #[test]
 fn at_locks() {
     holds("vanished: at a lock", 4, with_lock);
+    holds("vanished: at a lock, without a sign", 4, || with_lock_of(3, 0));
+    holds("vanished: at a lock that one of the same place had before", 4, || {
+        with_lock_of(1, of_the_same_place(1))
+    });
+    holds("vanished: looking whether a lock may end", 4, with_lock_destroyed);
     holds("vanished: at a lock that is released", 4, || with_lock_released(false));
     holds("vanished: in a hurry at a lock that is released", 4, || with_lock_released(true));
     holds("vanished: at an rlock", 3, with_rlock);
     finds(Seed::Sign, 2, with_lock);
+    finds(Seed::Sign, 2, || with_lock_of(3, 0));
+    finds(Seed::Sign, 2, || with_lock_of(1, of_the_same_place(1)));
+    finds(Seed::Sign, 2, with_lock_destroyed);
     finds(Seed::Forget, 2, with_lock);
 }
 

@@ -3,7 +3,10 @@
 #include "child.h"
 #include "everything.h"
 
+#include <fcntl.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 // ---- A page that nobody may touch, behind one that everybody may ----
 
@@ -107,6 +110,51 @@ TEST(fault_S2_a_hostile_environment_changes_nothing) {
     EQ(child_exec("tell_the_settings", hostile, sizeof hostile), 0);
     STR_EQ(hostile, calm);
   }
+}
+
+// A copy of this program that belongs to root, and has its rights whoever runs it.
+static char set_uid_program[] = P_tmpdir "/threading-set-uid-XXXXXX";
+
+static void make_set_uid_program(void) {
+  char part[65536];
+  const int to = mkstemp(set_uid_program), from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+  CHECK(to >= 0 && from >= 0);
+  for (ssize_t got; (got = read(from, part, sizeof part)) > 0;) CHECK(write(to, part, (size_t)got) == got);
+  CHECK(fchmod(to, S_ISUID | S_IRUSR | S_IWUSR | S_IXUSR | S_IXGRP | S_IXOTH) == 0);
+  close(from);
+  close(to);
+}
+
+SCENARIO(tell_the_settings_with_rights) {
+  if (getauxval(AT_SECURE) != 0 && geteuid() == 0 && getuid() != 0) {
+    scenario_tell_the_settings();
+  } else {
+    say("no rights");
+  }
+}
+
+static void run_set_uid_program(void *arg) {
+  child_drop_privileges();
+  setenv(CHILD_ENVIRONMENT, "tell_the_settings_with_rights", 1);
+  execl(set_uid_program, set_uid_program, "tell_the_settings_with_rights", (char *)NULL);
+  CHECK(arg == NULL);
+  _exit(98);
+}
+
+TEST(fault_S1_a_hostile_environment_of_a_set_uid_program) {
+  char calm[256], hostile[256];
+  if (geteuid() != 0 || is_instrumented()) SKIP("it takes root to make one, and no tool around it");
+  make_set_uid_program();
+  const int ended = child_fork(run_set_uid_program, NULL, calm, sizeof calm);
+  for (unsigned seed = 0; ended == 0 && strstr(calm, "processors") != NULL && seed < 10; seed++) {
+    pollute(seed);
+    EQ(child_fork(run_set_uid_program, NULL, hostile, sizeof hostile), 0);
+    STR_EQ(hostile, calm);
+  }
+  CHECK(unlink(set_uid_program) == 0);
+  EQ(ended, 0);
+  if (strstr(calm, "no rights") != NULL) SKIP("the file system for temporary files gives no rights");
+  CHECK(strstr(calm, "processors") != NULL);
 }
 
 // ---- Texts ----

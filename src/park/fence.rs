@@ -5,6 +5,7 @@
 //! reordering, because the heavy half lets the system run a barrier on every thread of the process.
 
 use crate::atomic::{Ordering::SeqCst, fence};
+use core::hint::cold_path;
 
 #[cfg(not(loom))]
 mod mode {
@@ -65,6 +66,7 @@ pub(crate) fn light() {
         core::sync::atomic::compiler_fence(SeqCst);
         return;
     }
+    cold_path();
     fence(SeqCst);
 }
 

@@ -328,9 +328,13 @@ impl Body {
     #[inline(always)]
     pub(super) fn notify_of_own(&self) -> bool {
         fence::light();
-        if self.idle.is_full() {
-            return false;
-        }
+        !self.idle.is_full() && self.notify_idle()
+    }
+
+    /// The same where a seat is free.
+    #[cold]
+    #[inline(never)]
+    fn notify_idle(&self) -> bool {
         crate::atomic::fence(SeqCst);
         !self.idle.is_awake() && self.call() == Call::Start
     }

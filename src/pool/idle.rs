@@ -14,6 +14,7 @@
 use crate::atomic::{AtomicU32, AtomicU64, Ordering::*, Seed, load_in_order, seeded};
 use crate::park::{self, Me, Wait, Woken};
 use crate::time::{Deadline, Timeout};
+use core::hint::cold_path;
 
 const FIELD: u64 = 0xfff;
 pub(super) const SEARCHING: u64 = 1;
@@ -94,6 +95,10 @@ impl Idle {
     #[inline(always)]
     pub(super) fn seats(&self) -> u32 {
         let room = self.room.load(SeqCst);
+        if room < BLOCKED {
+            return room as u32;
+        }
+        cold_path();
         (room as u32).saturating_add((room >> 32).min(SPARES) as u32)
     }
 

@@ -30,15 +30,17 @@ struct Half {
 /// Two tasks inside of parallel work: a step of a recursion. `None`: they are not of this kind, and nothing was done.
 #[inline(always)]
 pub(crate) fn invoke_quick(me: Me, pool: u64, tasks: &[Task]) -> Option<Result> {
-    let [first, second] = tasks else { return None };
-    let whole = first.callback.is_some() && second.callback.is_some();
-    let worker = super::at_work_in(me, pool, seek).filter(|worker| whole && worker.loops.get() > 0)?;
-    Some(two(worker, first, second))
+    let [first @ Task { callback: Some(one), .. }, second @ Task { callback: Some(other), .. }] = tasks
+    else {
+        return None;
+    };
+    let worker = super::at_work_in(me, pool, seek)?;
+    (worker.loops.get() > 0).then(|| two(worker, (*one, first.arg), (*other, second)))
 }
 
 /// Does what the general way does, in fewer steps.
 #[inline(always)]
-fn two(worker: &Worker, first: &Task, second: &Task) -> Result {
+fn two(worker: &Worker, (one, arg): (Callback, *mut c_void), (other, second): (Callback, &Task)) -> Result {
     let mut failure = ManuallyDrop::new(Failure::NONE);
     let place: *mut Failure = &raw mut *failure;
     let level = Level::first(worker, null(), null_mut(), place);
@@ -47,9 +49,11 @@ fn two(worker: &Worker, first: &Task, second: &Task) -> Result {
     let me = worker.me;
     let mut half = Half { fork: Fork::new(run_half), tasks: core::slice::from_ref(second) };
     let split = parallel::offer(&level, (&raw mut half).cast());
-    call_quick(&level, first);
+    // SAFETY: the caller of `invoke` promised that each may be called with its argument.
+    unsafe { parallel::call_quick(&level, one, arg) };
     if !split || parallel::take_back(&level) {
-        call_quick(&level, second);
+        // SAFETY: as above.
+        unsafe { parallel::call_quick(&level, other, second.arg) };
     }
     worker.innermost().set(level.outer_failure);
     worker.loops.set(loops);
@@ -127,14 +131,6 @@ fn call(here: &Level, task: &Task) {
     if let Task { callback: Some(callback), arg } = *task {
         // SAFETY: the caller of `invoke` promised that each may be called with its argument.
         unsafe { parallel::call(here, callback, arg) };
-    }
-}
-
-#[inline(always)]
-fn call_quick(here: &Level, task: &Task) {
-    if let Task { callback: Some(callback), arg } = *task {
-        // SAFETY: as in `call`.
-        unsafe { parallel::call_quick(here, callback, arg) };
     }
 }
 

@@ -210,6 +210,37 @@ TEST(fault_H4_waiting_and_waking_take_no_memory) {
   EQ(turn, PARTIES * ROUNDS);
 }
 
+// ---- Tasks that have been accepted ----
+
+enum { TASKS = 200 };
+
+static threading_pool pool;
+static threading_future futures[TASKS];
+
+static void *give_back(void *arg) { return arg; }
+
+// The caller of a loop is a guest of the pool: what it queues it keeps for itself until it goes.
+static void queue_and_refuse(void *arg) {
+  CHECK(arg == NULL);
+  for (intptr_t i = 0; i < TASKS; i++) OK(threading_pool_submit(pool, give_back, (void *)(i + 1), &futures[i]));
+  oom_arm(OOM_FROM, 1);
+}
+
+TEST(fault_H4_tasks_of_a_guest_that_goes_without_memory) {
+  const threading_task task = { queue_and_refuse, NULL };
+  OK(threading_pool_create(1, NULL, &pool));
+  OK(threading_parallel_invoke(pool, &task, 1));
+  oom_disarm();
+  for (intptr_t i = 0; i < TASKS; i++) {
+    void *result = NULL;
+    OK(threading_future_result(futures[i], OOM_SOON, &result));
+    CHECK(result == (void *)(i + 1));
+    OK(threading_future_destroy(futures[i]));
+  }
+  OK(threading_pool_shutdown(pool, 1, 0));
+  OK(threading_pool_destroy(pool));
+}
+
 #else
 
 TEST(fault_H4_each_request_refused_in_its_turn) { SKIP("the allocator cannot be replaced here"); }

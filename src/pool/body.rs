@@ -166,7 +166,7 @@ impl Body {
             plan,
             born: (crate::time::now(), crate::time::ticks()),
             idle: Idle::new(workers),
-            injector: Injector::new(),
+            injector: Injector::new()?,
             state: AtomicU32::new(state),
             users: AtomicU64::new(1),
             alive: AtomicU64::new(0),

@@ -69,6 +69,8 @@ struct Inner {
     /// Empty chunks, kept for the next time, and those that are too many.
     spares: *mut Chunk,
     kept: usize,
+    /// One more, for tasks that were accepted and come back when there is no memory.
+    reserve: *mut Chunk,
     waste: *mut Chunk,
     /// Priority below 0, and above.
     urgent: BinaryHeap<Ranked>,
@@ -89,7 +91,8 @@ pub(super) struct Injector {
 unsafe impl Sync for Injector {}
 
 impl Injector {
-    pub(super) const fn new() -> Self {
+    /// Empty, and with room for what comes back.
+    pub(super) fn new() -> Result<Self> {
         let inner = Inner {
             head: null_mut(),
             tail: null_mut(),
@@ -97,6 +100,7 @@ impl Injector {
             to: 0,
             spares: null_mut(),
             kept: 0,
+            reserve: map_chunk()?,
             waste: null_mut(),
             urgent: BinaryHeap::new(),
             late: BinaryHeap::new(),
@@ -105,12 +109,12 @@ impl Injector {
             taken: 0,
             most: 0,
         };
-        Injector {
+        Ok(Injector {
             guard: RawGuard::new(),
             inner: UnsafeCell::new(inner),
             length: AtomicU64::new(0),
             urgent: AtomicU64::new(0),
-        }
+        })
     }
 
     /// How many tasks there are.
@@ -145,7 +149,7 @@ impl Injector {
                 return Err(Error::Full);
             }
             match priority {
-                0 => inner.append(entry)?,
+                0 => inner.append(entry, false)?,
                 _ => inner.rank(entry, priority)?,
             }
             inner.put = inner.put.wrapping_add(now);
@@ -154,6 +158,17 @@ impl Injector {
             }
             // The guard's end publishes it; whoever looks without the guard looks again before he sleeps.
             self.length.store(length + 1, Release);
+            Ok(())
+        })
+    }
+
+    /// Queues a task that had been taken, without memory too as long as there is the reserve.
+    pub(super) fn put_back(&self, entry: Entry) -> Result {
+        let now = crate::time::ticks();
+        self.with(|inner| {
+            inner.append(entry, true)?;
+            inner.put = inner.put.wrapping_add(now);
+            self.length.store(self.length.load(Relaxed) + 1, Release);
             Ok(())
         })
     }
@@ -213,9 +228,14 @@ impl Injector {
 }
 
 impl Inner {
-    fn append(&mut self, entry: Entry) -> Result {
+    fn append(&mut self, entry: Entry, returns: bool) -> Result {
         if self.tail.is_null() || self.to == ROOM {
-            let fresh = self.fresh()?;
+            let fresh = match self.fresh() {
+                Err(_) if returns && !self.reserve.is_null() => {
+                    core::mem::replace(&mut self.reserve, null_mut())
+                }
+                fresh => fresh?,
+            };
             match self.tail.is_null() {
                 true => (self.head, self.from) = (fresh, 0),
                 // SAFETY: the list's last chunk, under the guard.
@@ -230,17 +250,13 @@ impl Inner {
     }
 
     fn fresh(&mut self) -> Result<*mut Chunk> {
-        let chunk = if self.spares.is_null() || is_scarce() {
-            crate::sys::map_zeroed(size_of::<Chunk>())?.cast()
-        } else {
-            self.kept -= 1;
-            // SAFETY: a chunk that `retire` put here.
-            let next = unsafe { (*self.spares).next };
-            core::mem::replace(&mut self.spares, next)
-        };
-        // SAFETY: memory of a chunk that nobody else has.
-        unsafe { (&raw mut (*chunk).next).write(null_mut()) };
-        Ok(chunk)
+        if self.spares.is_null() || is_scarce() {
+            return map_chunk();
+        }
+        self.kept -= 1;
+        // SAFETY: a chunk that `retire` put here, and that nobody else has.
+        let next = unsafe { core::mem::replace(&mut (*self.spares).next, null_mut()) };
+        Ok(core::mem::replace(&mut self.spares, next))
     }
 
     fn rank(&mut self, entry: Entry, priority: i64) -> Result {
@@ -284,11 +300,22 @@ impl Inner {
 
     /// A chunk is empty: it is kept, or left to whoever gives up the guard next.
     fn retire(&mut self, chunk: *mut Chunk) {
+        if self.reserve.is_null() {
+            // SAFETY: nobody else has the chunk any more.
+            unsafe { (*chunk).next = null_mut() };
+            self.reserve = chunk;
+            return;
+        }
         let list = if self.kept < SPARES { &mut self.spares } else { &mut self.waste };
         self.kept = (self.kept + 1).min(SPARES);
         // SAFETY: nobody else has the chunk any more.
         unsafe { (*chunk).next = core::mem::replace(list, chunk) };
     }
+}
+
+/// A chunk of zeros, so that it takes memory only where it is used.
+fn map_chunk() -> Result<*mut Chunk> {
+    Ok(crate::sys::map_zeroed(size_of::<Chunk>())?.cast())
 }
 
 /// Gives a list of chunks back to the system.
@@ -309,6 +336,7 @@ impl Drop for Injector {
         while inner.shift().is_some() {}
         free(inner.head);
         free(inner.spares);
+        free(inner.reserve);
         free(inner.waste);
     }
 }

@@ -286,7 +286,9 @@ fn try_put(me: Me, body: &Body, entry: Entry, priority: i64, bound: u64) -> Resu
     admits(body)?;
     tools::release(&body.injector);
     let own = worker::of(me).filter(|worker| core::ptr::eq(worker.body, body));
-    let ring = own.and_then(Worker::seat).map(|seat| &seat.ring);
+    // A guest goes before its tasks are done: there has to be somebody else.
+    let stays = own.filter(|worker| !worker.guest || body.idle.counts().of(THREADS) > 0);
+    let ring = stays.and_then(Worker::seat).map(|seat| &seat.ring);
     match ring.filter(|ring| priority == 0 && bound == u64::MAX && ring.has_room()) {
         Some(ring) => {
             ring.push(entry);

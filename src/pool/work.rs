@@ -195,8 +195,8 @@ pub(super) fn stop_finishing(worker: &Worker) -> bool {
 pub(super) fn empty_ring(body: &Body, seat: &Seat) {
     while let Some(entry) = seat.ring.pop() {
         body.returned.fetch_add(1, SeqCst);
-        if body.injector.put(entry, 0, u64::MAX).is_err() {
-            // Without memory it cannot be queued again, but it must not be lost.
+        if body.injector.put_back(entry).is_err() {
+            // The reserve is full, and there is no memory: whoever waits for it is told.
             drop_entry(body, entry);
         }
     }

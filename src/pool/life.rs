@@ -207,6 +207,7 @@ fn rest(worker: &Worker) -> bool {
 fn is_gone(body: *const c_void) {
     // SAFETY: the thread was a user of the body since `start`.
     let gone = unsafe { &*body.cast::<Body>() };
+    super::shutdown::LEAVING.fetch_add(1, Relaxed);
     if gone.epoch == super::epoch() {
         tools::release(&gone.idle);
         gone.alive.fetch_sub(1, SeqCst);
@@ -221,6 +222,7 @@ fn is_gone(body: *const c_void) {
     }
     // SAFETY: as above; this is its last use.
     unsafe { Body::let_go(body.cast()) };
+    super::shutdown::LEAVING.fetch_sub(1, Release);
 }
 
 /// A task has ended its thread: its place is for another one.

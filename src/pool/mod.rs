@@ -93,6 +93,7 @@ fn prepare() -> Result {
             if child {
                 EPOCH.fetch_add(1, Relaxed);
                 shutdown::forget_orphans();
+                shutdown::LEAVING.store(0, Relaxed);
             }
         };
         let joined = thread::fork::also(|| true, after);

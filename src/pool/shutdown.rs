@@ -5,7 +5,7 @@ use super::idle::{Call, THREADS};
 use super::life;
 use super::work;
 use super::{DEFAULT, Pool, epoch, hold, is_own, worker};
-use crate::atomic::{AtomicU64, Ordering::*};
+use crate::atomic::{AtomicU32, AtomicU64, Ordering::*};
 use crate::error::{Error, Result};
 use crate::park::{self, Me, Wait, Woken, inside};
 use crate::slot::{Object, find};
@@ -145,6 +145,18 @@ fn wait_for_orphans(me: Me, deadline: Deadline) -> Result<bool> {
     }
 }
 
+/// Threads that have ended as far as anybody can see, but still hold their pool: of all pools.
+pub(super) static LEAVING: AtomicU32 = AtomicU32::new(0);
+
+/// Lets them let go, so that nobody who counts the memory of an ending process finds any; they take microseconds.
+fn wait_for_leavers() {
+    const LONGEST: i64 = 20_000_000;
+    let end = crate::time::now() + LONGEST;
+    while LEAVING.load(Acquire) > 0 && crate::time::now() < end {
+        crate::sys::yield_now();
+    }
+}
+
 /// The process ends: pools that are no daemons finish what is queued. Says whether there was something to wait for.
 pub(super) fn finish_all(me: Me, deadline: Deadline) -> Result<bool> {
     let mut waited = false;
@@ -169,6 +181,7 @@ pub(super) fn finish_all(me: Me, deadline: Deadline) -> Result<bool> {
         unsafe { Body::let_go(body) };
     });
     outcome?;
+    wait_for_leavers();
     // One whose own pool was given up would wait for itself.
     let own = worker::of(me).is_some_and(|worker| worker.body().orphan.load(SeqCst) == 1);
     Ok(waited | (!own && wait_for_orphans(me, deadline)?))

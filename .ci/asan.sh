@@ -16,6 +16,7 @@ skips='
 fork_stress.*                                     a child of a process whose threads allocate may find the lock of
 fork_handlers.fault_E9_*                             the allocator taken for ever: the one of libasan knows nothing of fork
 pool_fork.forks_amid_the_calls_of_four_threads    the same
+pool_fork.a_loop_body_forks                       the same
 faults_peers*.fault_K25_*                         the same
 exit_daemons.fault_E15_*                          such a child exits, and what the threads of its parent had is called lost
 rlock.fault_B9_*cancelled*                        a thread that is cancelled leaves its frames marked as in use, on which

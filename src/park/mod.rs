@@ -29,7 +29,7 @@ pub(crate) use backend::{requeue, wake};
 pub(crate) use graph::would_deadlock;
 pub(crate) use record::{Fate, Me, Node, Published, Record, fate, record_of};
 pub(crate) use record::{is_awaitable, records};
-pub(crate) use sign::{MOST, SIGN, sign_of};
+pub(crate) use sign::{MOST, SIGN, sign_of, signer};
 pub(crate) use spin::Spin;
 
 use crate::atomic::AtomicU64;

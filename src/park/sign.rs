@@ -26,3 +26,12 @@ pub(crate) const fn sign_of(owner: u64) -> u32 {
     let place = index_of(owner);
     if owner == 0 || place >= PLACES { 0 } else { (place + 1) << AT }
 }
+
+/// The thread that has this sign now, or had it when it was lost; 0 if there is none.
+pub(crate) fn signer(sign: u32) -> u64 {
+    let record = super::records().at((sign >> AT).wrapping_sub(1));
+    record.map_or(0, |record| match record.id() {
+        0 => record.lost(),
+        id => id,
+    })
+}

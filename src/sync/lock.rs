@@ -83,6 +83,8 @@ pub(super) fn close<T: Object>(object: Live<T>, me: Me, may: impl FnOnce() -> bo
     me.touch(object.id);
     while !object.exchange_weak(0, LOCKED | CLOSING) {
         if object.bits()? != OPEN {
+            // One who had this thread's sign may hold it: it is not this thread that took it.
+            me.touch(0);
             return Err(Error::Busy);
         }
     }

@@ -6,7 +6,7 @@
 //! | `WAKING`   | a waiter was woken and has not looked yet; releasing wakes no second one            |
 //! | `GRANT`    | with `LOCKED`: released to the waiters; whichever looks first owns it, nobody else  |
 //! | `STARVING` | a waiter has waited a millisecond: the next release is a `GRANT`                    |
-//! | `CLOSING`  | with `LOCKED`: destroy looks whether it may; lasts a few instructions               |
+//! | `CLOSING`  | with `LOCKED`: destroy looks whether it may, or an heir signs; a few instructions   |
 //! | `SIGN`     | with `LOCKED`, of a Lock: the sign of who holds it (park/sign.rs), if it has one    |
 //! | `WAITER`*n | n threads wait: exact, because each counts itself in and out                        |
 //!
@@ -21,7 +21,7 @@
 
 use crate::atomic::{Ordering::*, spin_loop};
 use crate::error::{Error, Result};
-use crate::park::{self, Fate, Me, Record, SIGN, Spin, Wait, Woken, sign_of};
+use crate::park::{self, Fate, Me, Record, SIGN, Spin, Wait, Woken, sign_of, signer};
 use crate::slot::{Head, generation_of, index_of, lives, word};
 use crate::sys::tools;
 use crate::time::Timeout;
@@ -122,15 +122,25 @@ impl Word {
     /// Who holds it, going by `bits`; 0 if that is nobody, or one who has not signed yet.
     fn holder(self, bits: u32) -> u64 {
         let owner = self.head.owner.load(SeqCst);
-        if bits & LOCKED != 0 && bits & SIGN == self.sign_of(owner) { owner } else { 0 }
+        match bits & SIGN {
+            _ if bits & LOCKED == 0 => 0,
+            sign if sign == self.sign_of(owner) => owner,
+            0 => 0,
+            // The name is late, or that of another one who was late came after it.
+            _ if super::seeded(super::Seed::Sign) => 0,
+            sign => signer(sign),
+        }
     }
 
     /// Whether the caller holds it: of a Lock, whether nobody has released it since the caller took it.
     #[inline(always)]
     pub(crate) fn is_mine(self, me: Me) -> bool {
-        let state = self.head.state.load(Acquire);
+        // SeqCst: a notifier has put off a wake before it looks here, a releaser looks for that after it frees the word.
+        let state = self.head.state.load(SeqCst);
         let signed = state as u32 & (LOCKED | SIGN) == self.signed(me);
-        signed && lives(state, self.generation()) && self.head.owner.load(Relaxed) == me.id()
+        signed
+            && lives(state, self.generation())
+            && (self.head.owner.load(Relaxed) == me.id() || self.holder(state as u32) == me.id())
     }
 
     /// Takes the word when it is free and nobody waits.
@@ -206,8 +216,8 @@ impl Word {
         self.head.state.compare_exchange_weak(now, free, order, Relaxed).is_ok()
     }
 
-    /// Threads wait, but releasing need not wake any: one was woken and is about to look, and the caller,
-    /// who holds the word, has put off no wake until now.
+    /// Threads wait, but releasing need not wake any: one was woken and is about to look, and the caller, or one who
+    /// had its place before and has ended, holds the word and has put off no wake until now.
     #[inline(always)]
     fn is_looked_after(self, now: u64, signed: u32, me: Me) -> bool {
         now as u32 & (LOCKED | WAKING | GRANT | STARVING | CLOSING | SIGN) == signed | WAKING
@@ -360,9 +370,17 @@ impl Word {
         if bits & SIGN != 0 {
             self.exchange(bits, bits & !SIGN | signed).then_some(())?;
             self.head.owner.store(me.id(), Relaxed);
-        } else {
+        } else if signed == LOCKED {
             self.head.owner.compare_exchange(owner, me.id(), SeqCst, Relaxed).ok()?;
-            self.sign(signed);
+        } else {
+            if bits & CLOSING != 0 {
+                return None;
+            }
+            // Nobody gives it back meanwhile: the name and the sign change as one.
+            self.exchange(bits, bits | CLOSING).then_some(())?;
+            let won = self.head.owner.compare_exchange(owner, me.id(), SeqCst, Relaxed).is_ok();
+            self.open(if won { signed } else { LOCKED });
+            won.then_some(())?;
         }
         if let Some(dead) = park::records().at(index_of(owner)) {
             tools::acquire(dead);
@@ -370,10 +388,10 @@ impl Word {
         Some(heir)
     }
 
-    /// Whoever has taken the owner word without a sign sets its own.
-    fn sign(self, signed: u32) {
+    /// Whoever has closed a word without a sign signs and opens it.
+    fn open(self, signed: u32) {
         while let Ok(bits) = self.bits() {
-            if bits & SIGN == signed & SIGN || self.exchange_weak(bits, bits & !SIGN | signed) {
+            if self.exchange_weak(bits, bits & !CLOSING | signed) {
                 return;
             }
         }
@@ -439,6 +457,8 @@ impl Word {
             if self.exchange_weak(bits, free) {
                 // After the exchange: a notifier that puts off a wake looks afterwards whether it still holds.
                 let put_off = park::record_of(holder, me).and_then(|record| record.take_deferred(self.id));
+                // The holder's name may be another's that came late.
+                let put_off = put_off.or_else(|| me.record().take_deferred(self.id));
                 self.wake_after_release(bits, put_off);
                 return Ok(());
             }
@@ -487,16 +507,20 @@ impl Word {
             self.exchange(bits, bits & !FLAGS);
             return;
         }
+        if bits & LOCKED == 0 || bits & GRANT != 0 {
+            return;
+        }
         let signed = self.sign_of(lost);
-        let took_it = match bits & SIGN {
+        let (sign, owner) = (bits & SIGN, self.head.owner.load(Relaxed));
+        let took_it = match sign {
+            // It took it and has not signed, or was about to give it back and has wiped the name.
+            0 => owner == 0 || signed == 0 && self.holder(bits) == 0,
             // A name that is there already is of one who had the same place before.
-            now if now == signed => signed != 0 || self.holder(bits) == 0,
-            // It was about to sign in the place of one who had no sign.
-            now => now == 0 && self.head.owner.load(Relaxed) == lost,
+            _ => sign == signed,
         };
-        if bits & LOCKED != 0 && took_it {
+        if took_it {
             self.head.owner.store(lost, Relaxed);
-            self.sign(signed);
+            self.exchange(bits, bits | signed);
         }
     }
 }

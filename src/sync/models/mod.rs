@@ -30,6 +30,7 @@ mod lock;
 mod park;
 mod rlock;
 mod semaphore;
+mod signed;
 mod slot;
 mod vanished;
 

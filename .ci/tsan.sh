@@ -26,7 +26,7 @@ pool_fork.the_child_returns_from_the_task         the same
 queue_fork.a_fork_in_a_signal_handler_*           the part of fork() that TSan has allocates, and it reports itself
 fork_stress.fault_E8_forks_amid_threads_and_timers  a child of a process with threads starts threads of its own, which TSan
 fork_stress.fault_E8_forks_amid_pools_and_futures   says of itself that it does not support: it crashes in the start of
-fork_stress.fault_E8_forks_amid_everything          such a thread, before the thread's own code
+fork_stress.fault_E8_forks_amid_everything          such a thread, before any code of its own
 fork_bare.*               children of a fork without handlers inherit the locks that TSan itself has taken
 queue_fork.after_a_fork_without_handlers_*       the same
 unload.*                                          loads and unloads a shared library; here it is linked statically

@@ -227,6 +227,7 @@ static void queue_and_refuse(void *arg) {
 }
 
 TEST(fault_H4_tasks_of_a_guest_that_goes_without_memory) {
+  skip_on_the_portable_backend();  // to sleep there takes memory
   const threading_task task = { queue_and_refuse, NULL };
   OK(threading_pool_create(1, NULL, &pool));
   OK(threading_parallel_invoke(pool, &task, 1));

@@ -136,6 +136,14 @@ static inline int child_exec(const char *scenario, char *output, size_t size) {
   return child_end(child, from, output, size);
 }
 
+static inline void copy_file(const char *from, int to) {
+  char part[65536];
+  const int source = open(from, O_RDONLY | O_CLOEXEC);
+  CHECK(source >= 0);
+  for (ssize_t got; (got = read(source, part, sizeof part)) > 0;) CHECK(write(to, part, (size_t)got) == got);
+  close(source);
+}
+
 // Whether a tool runs the program, and the memory and the number of threads are not its own.
 static inline bool is_instrumented(void) { return scaled(1000) != 1000; }
 

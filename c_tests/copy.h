@@ -37,14 +37,6 @@ typedef struct copy {
 
 static copy other;
 
-static inline void copy_file(const char *from, int to) {
-  char part[65536];
-  const int source = open(from, O_RDONLY | O_CLOEXEC);
-  CHECK(source >= 0);
-  for (ssize_t got; (got = read(source, part, sizeof part)) > 0;) CHECK(write(to, part, (size_t)got) == got);
-  close(source);
-}
-
 // A function of the copy, by way of memory: C has no cast from an object pointer to a function pointer.
 static inline void find(const char *name, void *function) {
   void *const found = dlsym(other.opened, name);

@@ -3,7 +3,6 @@
 #include "child.h"
 #include "everything.h"
 
-#include <fcntl.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -116,13 +115,11 @@ TEST(fault_S2_a_hostile_environment_changes_nothing) {
 static char set_uid_program[] = P_tmpdir "/threading-set-uid-XXXXXX";
 
 static void make_set_uid_program(void) {
-  char part[65536];
-  const int to = mkstemp(set_uid_program), from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-  CHECK(to >= 0 && from >= 0);
-  for (ssize_t got; (got = read(from, part, sizeof part)) > 0;) CHECK(write(to, part, (size_t)got) == got);
-  CHECK(fchmod(to, S_ISUID | S_IRUSR | S_IWUSR | S_IXUSR | S_IXGRP | S_IXOTH) == 0);
-  close(from);
-  close(to);
+  const int file = mkstemp(set_uid_program);
+  CHECK(file >= 0);
+  copy_file("/proc/self/exe", file);
+  CHECK(fchmod(file, S_ISUID | S_IRUSR | S_IWUSR | S_IXUSR | S_IXGRP | S_IXOTH) == 0);
+  close(file);
 }
 
 SCENARIO(tell_the_settings_with_rights) {

@@ -83,8 +83,8 @@ fn lost(n: u32) {
     sync::make_good(records().at(n).unwrap());
 }
 
-/// Two come to a lock whose lost owner had no sign: one succeeds, one releases and destroys.
-fn succeeded_and_destroyed() {
+/// In a child: a lock whose lost owner had no sign, and was at another one last.
+fn lost_without_a_sign() -> Live<Lock> {
     vanish::expect_fork();
     let lock: Live<Lock> = made(lock::create(me(0)));
     let other: Live<Lock> = made(lock::create(me(0)));
@@ -93,6 +93,12 @@ fn succeeded_and_destroyed() {
     vanish::fork();
     clear_beds();
     lost(3);
+    lock
+}
+
+/// Two come to a lock whose lost owner had no sign: one succeeds, one releases and destroys.
+fn succeeded_and_destroyed() {
+    let lock = lost_without_a_sign();
     let heir = spawn(1, move |me| lock.acquire(me, NOW));
     lock.release(me(0)).unwrap();
     let destroyed = lock.destroy(me(0));
@@ -112,14 +118,7 @@ fn succeeded_and_destroyed() {
 
 /// As above, and takes it again instead.
 fn succeeded_and_released() {
-    vanish::expect_fork();
-    let lock: Live<Lock> = made(lock::create(me(0)));
-    let other: Live<Lock> = made(lock::create(me(0)));
-    take(lock, me(3));
-    take(other, me(3));
-    vanish::fork();
-    clear_beds();
-    lost(3);
+    let lock = lost_without_a_sign();
     let heir = spawn(1, move |me| lock.acquire(me, NOW));
     lock.release(me(0)).unwrap();
     let mine = lock.acquire(me(0), NOW);

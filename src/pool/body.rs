@@ -108,17 +108,28 @@ pub(super) const EMPTYING: u32 = 2;
 /// The initializer has failed: what is queued is broken.
 pub(super) const BROKEN: u32 = 3;
 
+/// Who puts or takes a task reads all of it: so what is written for each task, or often, has cache lines of its own.
+#[repr(C, align(128))]
 pub(super) struct Body {
+    // ---- Read with each task, written seldom ----
     /// The pool's number.
     pub(super) id: u64,
     /// The process that it works in, counted in forks.
     pub(super) epoch: u32,
+    pub(super) state: AtomicU32,
+    pub(super) room_waiters: AtomicU64,
+    /// Seats from here on have never been used.
+    fresh: AtomicU32,
+    /// Guests that wait for the seat of somebody who looks for work.
+    pub(super) guests: AtomicU32,
+    seats: Box<[AtomicPtr<Seat>]>,
     pub(super) plan: Plan,
     /// When the body was made, by both clocks.
     pub(super) born: (i64, i64),
+    // ---- In lines of their own ----
     pub(super) idle: Idle,
     pub(super) injector: Injector,
-    pub(super) state: AtomicU32,
+    // ---- Written when somebody comes or goes ----
     /// Who uses the body beyond a moment: the slot, threads, guests, waits, groups.
     users: AtomicU64,
     /// Threads that have not wholly ended.
@@ -127,18 +138,12 @@ pub(super) struct Body {
     pub(super) orphan: AtomicU32,
     /// How often a seat's queue was given back to all.
     pub(super) returned: AtomicU64,
-    /// Guests that wait for the seat of somebody who looks for work.
-    pub(super) guests: AtomicU32,
     /// Names given to threads so far.
     pub(super) named: AtomicU32,
     /// One who waits for room in the queue sleeps on this.
     pub(super) room: AtomicU64,
-    pub(super) room_waiters: AtomicU64,
     /// Bit i: seat i is in use.
     used: [AtomicU64; SEATS.div_ceil(64)],
-    seats: Box<[AtomicPtr<Seat>]>,
-    /// Seats from here on have never been used.
-    fresh: AtomicU32,
 }
 
 /// Puts a value where it can stay.

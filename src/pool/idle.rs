@@ -53,6 +53,7 @@ pub(super) enum Call {
 }
 
 /// The word, and those who sleep.
+#[repr(align(128))]
 pub(super) struct Idle {
     word: AtomicU64,
     /// The most seats, in the lower half; in the upper half how many threads wait inside a task.

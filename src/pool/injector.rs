@@ -1,163 +1,129 @@
 //! What is queued for a pool from outside, in the order of coming, or by priority.
 //!
-//! A guard is held for some nanoseconds by those who put, and once for many tasks by those who take. The lengths
-//! stand outside of it, so that whoever looks for work need not take it.
+//! A list of chunks with a guard at each end: of those who put, who hold it for some nanoseconds, and of those who
+//! take, who hold it once for many tasks. So the two do not wait for each other, and each end has cache lines of its
+//! own. Each counts in a word outside of its guard; whoever looks for work reads these and takes no guard.
+//!
+//! | word    | counts                                    | written                                              |
+//! |---------|-------------------------------------------|------------------------------------------------------|
+//! | `put`   | tasks without priority, ever              | under the back guard, after the task is in its place |
+//! | `taken` | those of them that were taken             | under the front guard, after they were read          |
+//!
+//! A task is published by the release store of `put` and taken after an acquire load of it; so is the chunk that it
+//! stands in. A place is written once, until its chunk is retired: by one who has taken all that was in it, under the
+//! front guard, and who therefore has seen that the list goes on behind it. Nobody who puts comes back to it.
 
 use super::entry::Entry;
+use super::ranks::Ranks;
 use super::ring::Ring;
-use crate::atomic::{AtomicU64, Ordering::*, is_scarce};
+use super::stock::{Chunk, ROOM, Stock, free, map};
+use crate::atomic::{AtomicU64, Ordering::*};
 use crate::error::{Error, Result};
 use crate::sync::RawGuard;
 use core::cell::UnsafeCell;
 use core::ptr::null_mut;
-use std::collections::BinaryHeap;
 
-/// So many that a chunk is 64 KB: it comes from the system and goes back there, not to an allocator that keeps it.
-const ROOM: usize = 4095;
-
-/// How many empty chunks are kept: a queue that swells and shrinks does not go to the system each time.
-const SPARES: usize = 16;
-
-/// A part of the list.
-struct Chunk {
-    entries: [Entry; ROOM],
-    next: *mut Chunk,
-}
-
-/// A task with a priority other than 0; the lowest comes first, and of equal ones the first.
-struct Ranked {
-    priority: i64,
-    turn: u64,
-    entry: Entry,
-}
-
-impl Ord for Ranked {
-    fn cmp(&self, other: &Self) -> core::cmp::Ordering {
-        (other.priority, other.turn).cmp(&(self.priority, self.turn))
-    }
-}
-
-impl PartialOrd for Ranked {
-    fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Ranked {
-    fn eq(&self, other: &Self) -> bool {
-        self.turn == other.turn
-    }
-}
-
-impl Eq for Ranked {}
-
-/// What stands behind the guard.
-///
-/// First what every put writes: with the guard and the length it fills one cache line, so that is all that goes to
-/// and fro between one who puts and one who takes.
-#[repr(C)]
-struct Inner {
+/// Where tasks are put.
+struct Back {
     tail: *mut Chunk,
-    /// Places in the last and the first chunk.
+    /// Places used in the last chunk.
     to: usize,
-    /// Sums of the times of putting and taking: their difference is the time spent waiting.
-    put: i64,
-    head: *mut Chunk,
-    from: usize,
-    taken: i64,
-    most: u64,
-    /// Empty chunks, kept for the next time, and those that are too many.
-    spares: *mut Chunk,
-    kept: usize,
-    /// One more, for tasks that were accepted and come back when there is no memory.
-    reserve: *mut Chunk,
-    waste: *mut Chunk,
-    /// Priority below 0, and above.
-    urgent: BinaryHeap<Ranked>,
-    late: BinaryHeap<Ranked>,
-    turn: u64,
+    /// The sum of the times of putting: what `Front::times` is less than that is the time spent waiting.
+    times: i64,
 }
 
-/// The queue.
-#[repr(C, align(64))]
-pub(super) struct Injector {
+/// Where tasks are taken.
+struct Front {
+    head: *mut Chunk,
+    /// Places read in the first chunk.
+    from: usize,
+    times: i64,
+    most: u64,
+    /// A chunk to be freed when the guard is given up, or NULL.
+    waste: *mut Chunk,
+}
+
+/// One end of the list, and its count of tasks.
+#[repr(align(128))]
+struct End<T> {
     guard: RawGuard,
-    length: AtomicU64,
-    urgent: AtomicU64,
-    inner: UnsafeCell<Inner>,
+    count: AtomicU64,
+    inner: UnsafeCell<T>,
 }
 
 // SAFETY: `inner` is used under the guard only.
-unsafe impl Sync for Injector {}
+unsafe impl<T> Sync for End<T> {}
+
+impl<T> End<T> {
+    fn new(inner: T) -> Self {
+        End { guard: RawGuard::new(), count: AtomicU64::new(0), inner: UnsafeCell::new(inner) }
+    }
+
+    #[inline(always)]
+    fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
+        self.guard.enter();
+        // SAFETY: under the guard this is the only reference; `work` calls no user code.
+        let result = work(unsafe { &mut *self.inner.get() });
+        self.guard.leave();
+        result
+    }
+}
+
+/// The queue.
+pub(super) struct Injector {
+    back: End<Back>,
+    front: End<Front>,
+    ranks: Ranks,
+    stock: Stock,
+}
 
 impl Injector {
     /// Empty, and with room for what comes back.
     pub(super) fn new() -> Result<Self> {
-        let inner = Inner {
-            head: null_mut(),
-            tail: null_mut(),
-            from: 0,
-            to: 0,
-            spares: null_mut(),
-            kept: 0,
-            reserve: map_chunk()?,
-            waste: null_mut(),
-            urgent: BinaryHeap::new(),
-            late: BinaryHeap::new(),
-            turn: 0,
-            put: 0,
-            taken: 0,
-            most: 0,
-        };
+        let stock = Stock::new()?;
+        let first = map()?;
         Ok(Injector {
-            guard: RawGuard::new(),
-            inner: UnsafeCell::new(inner),
-            length: AtomicU64::new(0),
-            urgent: AtomicU64::new(0),
+            back: End::new(Back { tail: first, to: 0, times: 0 }),
+            front: End::new(Front { head: first, from: 0, times: 0, most: 0, waste: null_mut() }),
+            ranks: Ranks::new(),
+            stock,
         })
+    }
+
+    /// How many tasks without priority there are. Read in this order it is never less than none, and none only if there
+    /// was none when the first of the two words was read.
+    #[inline(always)]
+    fn plain(&self) -> u64 {
+        let taken = self.front.count.load(SeqCst);
+        self.back.count.load(SeqCst) - taken
     }
 
     /// How many tasks there are.
     #[inline(always)]
     pub(super) fn length(&self) -> u64 {
-        self.length.load(SeqCst)
+        self.plain() + self.ranks.length()
     }
 
     /// Whether one of them comes before all that have no priority.
     #[inline(always)]
     pub(super) fn is_urgent(&self) -> bool {
-        self.urgent.load(Relaxed) > 0
-    }
-
-    fn with<R>(&self, work: impl FnOnce(&mut Inner) -> R) -> R {
-        self.guard.enter();
-        // SAFETY: under the guard this is the only reference; `work` calls no user code.
-        let inner = unsafe { &mut *self.inner.get() };
-        let result = work(inner);
-        let waste = core::mem::replace(&mut inner.waste, null_mut());
-        self.guard.leave();
-        free(waste);
-        result
+        self.ranks.is_urgent()
     }
 
     /// Queues a task unless there are `bound` already.
+    #[inline]
     pub(super) fn put(&self, entry: Entry, priority: i64, bound: u64) -> Result {
         let now = crate::time::ticks();
-        self.with(|inner| {
-            let length = self.length.load(Relaxed);
-            if length >= bound {
+        self.back.with(|back| {
+            // Nobody else puts meanwhile, so there are not more than this.
+            if bound != u64::MAX && self.length() >= bound {
                 return Err(Error::Full);
             }
             match priority {
-                0 => inner.append(entry, false)?,
-                _ => inner.rank(entry, priority)?,
+                0 => self.append(back, entry, false)?,
+                _ => self.ranks.put(entry, priority)?,
             }
-            inner.put = inner.put.wrapping_add(now);
-            if priority < 0 {
-                self.urgent.store(inner.urgent.len() as u64, Relaxed);
-            }
-            // The guard's end publishes it; whoever looks without the guard looks again before he sleeps.
-            self.length.store(length + 1, Release);
+            back.times = back.times.wrapping_add(now);
             Ok(())
         })
     }
@@ -165,178 +131,116 @@ impl Injector {
     /// Queues a task that had been taken, without memory too as long as there is the reserve.
     pub(super) fn put_back(&self, entry: Entry) -> Result {
         let now = crate::time::ticks();
-        self.with(|inner| {
-            inner.append(entry, true)?;
-            inner.put = inner.put.wrapping_add(now);
-            self.length.store(self.length.load(Relaxed) + 1, Release);
+        self.back.with(|back| {
+            self.append(back, entry, true)?;
+            back.times = back.times.wrapping_add(now);
             Ok(())
         })
     }
 
+    #[inline(always)]
+    fn append(&self, back: &mut Back, entry: Entry, returns: bool) -> Result {
+        if back.to == ROOM {
+            let fresh = self.stock.fresh(returns)?;
+            // SAFETY: the list's last chunk, under the back guard. Nobody reads this before the next task is published.
+            unsafe { (*back.tail).next = fresh };
+            (back.tail, back.to) = (fresh, 0);
+        }
+        // SAFETY: the list's last chunk, under the back guard; `to` is below its size.
+        unsafe { (&raw mut (*back.tail).entries).cast::<Entry>().add(back.to).write(entry) };
+        back.to += 1;
+        // Whoever looks without the guard looks again before he sleeps.
+        self.back.count.store(self.back.count.load(Relaxed) + 1, Release);
+        Ok(())
+    }
+
     /// Takes the next task, and up to `more` others into `ring`.
     pub(super) fn take(&self, ring: Option<&Ring>, more: u64) -> Option<Entry> {
-        if self.length.load(Relaxed) == 0 {
-            return None;
-        }
-        let now = crate::time::ticks();
-        self.with(|inner| {
-            let length = self.length.load(Relaxed);
-            let (first, plain) = inner.next()?;
-            // It only grows between two takes.
-            inner.most = inner.most.max(length);
+        self.take_with(|front| {
+            if self.is_urgent()
+                && let Some(entry) = self.ranks.take_urgent()
+            {
+                return Some((entry, 1));
+            }
+            let plain = self.plain();
+            if plain == 0 {
+                return self.ranks.take_late().map(|entry| (entry, 1));
+            }
             let mut count = 1;
-            if let Some(ring) = ring.filter(|_| plain) {
-                while count <= more && ring.has_room() {
-                    let Some(entry) = inner.shift() else { break };
-                    ring.push(entry);
+            let first = self.shift(front);
+            if let Some(ring) = ring {
+                while count <= more && count < plain && ring.has_room() {
+                    ring.push(self.shift(front));
                     count += 1;
                 }
             }
-            inner.taken = inner.taken.wrapping_add(now.wrapping_mul(count as i64));
-            if !plain {
-                self.urgent.store(inner.urgent.len() as u64, Relaxed);
-            }
-            self.length.store(length - count, Release);
-            Some(first)
+            self.count_taken(count);
+            Some((first, count))
         })
     }
 
     /// Takes the next task that has no priority.
     pub(super) fn take_plain(&self) -> Option<Entry> {
-        if self.length.load(Relaxed) == 0 {
+        self.take_with(|front| {
+            (self.plain() > 0).then(|| {
+                let entry = self.shift(front);
+                self.count_taken(1);
+                (entry, 1)
+            })
+        })
+    }
+
+    fn take_with(&self, work: impl FnOnce(&mut Front) -> Option<(Entry, u64)>) -> Option<Entry> {
+        if self.length() == 0 {
             return None;
         }
         let now = crate::time::ticks();
-        self.with(|inner| {
-            inner.most = inner.most.max(self.length.load(Relaxed));
-            let entry = inner.shift()?;
-            inner.taken = inner.taken.wrapping_add(now);
-            self.length.store(self.length.load(Relaxed) - 1, Release);
-            Some(entry)
-        })
+        let (entry, waste) = self.front.with(|front| {
+            // It only grows between two takes.
+            front.most = front.most.max(self.length());
+            let Some((entry, count)) = work(front) else { return (None, null_mut()) };
+            front.times = front.times.wrapping_add(now.wrapping_mul(count as i64));
+            (Some(entry), core::mem::replace(&mut front.waste, null_mut()))
+        });
+        free(waste);
+        entry
+    }
+
+    /// Reads the next task that has no priority; there is one.
+    fn shift(&self, front: &mut Front) -> Entry {
+        if front.from == ROOM {
+            // SAFETY: the list's first chunk, under the front guard. A task that stands behind it is published.
+            let next = unsafe { (*front.head).next };
+            front.waste = self.stock.retire(core::mem::replace(&mut front.head, next));
+            front.from = 0;
+        }
+        // SAFETY: a place of the first chunk whose task is published, under the front guard.
+        let entry = unsafe { (&raw const (*front.head).entries).cast::<Entry>().add(front.from).read() };
+        front.from += 1;
+        entry
+    }
+
+    /// So many tasks without priority were read.
+    fn count_taken(&self, count: u64) {
+        self.front.count.store(self.front.count.load(Relaxed) + count, Release);
     }
 
     /// The most there ever were, and how long all have waited, in ticks.
     pub(super) fn history(&self) -> (u64, i64) {
         let now = crate::time::ticks();
-        self.with(|inner| {
-            let length = self.length.load(Relaxed);
-            let waiting = now.wrapping_mul(length as i64);
-            (inner.most.max(length), inner.taken.wrapping_add(waiting).wrapping_sub(inner.put).max(0))
+        self.back.with(|back| {
+            self.front.with(|front| {
+                let length = self.length();
+                let waiting = now.wrapping_mul(length as i64);
+                let waited = front.times.wrapping_add(waiting).wrapping_sub(back.times);
+                (front.most.max(length), waited.max(0))
+            })
         })
-    }
-}
-
-impl Inner {
-    fn append(&mut self, entry: Entry, returns: bool) -> Result {
-        if self.tail.is_null() || self.to == ROOM {
-            let fresh = match self.fresh() {
-                Err(_) if returns && !self.reserve.is_null() => {
-                    core::mem::replace(&mut self.reserve, null_mut())
-                }
-                fresh => fresh?,
-            };
-            match self.tail.is_null() {
-                true => (self.head, self.from) = (fresh, 0),
-                // SAFETY: the list's last chunk, under the guard.
-                false => unsafe { (*self.tail).next = fresh },
-            }
-            (self.tail, self.to) = (fresh, 0);
-        }
-        // SAFETY: the list's last chunk, under the guard; `to` is below its size.
-        unsafe { (&raw mut (*self.tail).entries).cast::<Entry>().add(self.to).write(entry) };
-        self.to += 1;
-        Ok(())
-    }
-
-    fn fresh(&mut self) -> Result<*mut Chunk> {
-        if self.spares.is_null() || is_scarce() {
-            return map_chunk();
-        }
-        self.kept -= 1;
-        // SAFETY: a chunk that `retire` put here, and that nobody else has.
-        let next = unsafe { core::mem::replace(&mut (*self.spares).next, null_mut()) };
-        Ok(core::mem::replace(&mut self.spares, next))
-    }
-
-    fn rank(&mut self, entry: Entry, priority: i64) -> Result {
-        self.turn += 1;
-        let heap = if priority < 0 { &mut self.urgent } else { &mut self.late };
-        let _errno = crate::sys::Errno::keep();
-        heap.try_reserve(1).map_err(|_| Error::NoMemory)?;
-        heap.push(Ranked { priority, turn: self.turn, entry });
-        Ok(())
-    }
-
-    /// The next task, and whether it had no priority.
-    fn next(&mut self) -> Option<(Entry, bool)> {
-        if let Some(ranked) = self.urgent.pop() {
-            return Some((ranked.entry, false));
-        }
-        if let Some(entry) = self.shift() {
-            return Some((entry, true));
-        }
-        self.late.pop().map(|ranked| (ranked.entry, false))
-    }
-
-    fn shift(&mut self) -> Option<Entry> {
-        if self.head.is_null() || self.head == self.tail && self.from == self.to {
-            return None;
-        }
-        // SAFETY: a place of the first chunk that `append` has written, under the guard.
-        let entry = unsafe { (&raw const (*self.head).entries).cast::<Entry>().add(self.from).read() };
-        self.from += 1;
-        if self.head == self.tail && self.from == self.to {
-            (self.from, self.to) = (0, 0);
-        } else if self.from == ROOM {
-            // SAFETY: the first of several chunks, read to its end.
-            let next = unsafe { (*self.head).next };
-            let empty = core::mem::replace(&mut self.head, next);
-            self.from = 0;
-            self.retire(empty);
-        }
-        Some(entry)
-    }
-
-    /// A chunk is empty: it is kept, or left to whoever gives up the guard next.
-    fn retire(&mut self, chunk: *mut Chunk) {
-        if self.reserve.is_null() {
-            // SAFETY: nobody else has the chunk any more.
-            unsafe { (*chunk).next = null_mut() };
-            self.reserve = chunk;
-            return;
-        }
-        let list = if self.kept < SPARES { &mut self.spares } else { &mut self.waste };
-        self.kept = (self.kept + 1).min(SPARES);
-        // SAFETY: nobody else has the chunk any more.
-        unsafe { (*chunk).next = core::mem::replace(list, chunk) };
-    }
-}
-
-/// A chunk of zeros, so that it takes memory only where it is used.
-fn map_chunk() -> Result<*mut Chunk> {
-    Ok(crate::sys::map_zeroed(size_of::<Chunk>())?.cast())
-}
-
-/// Gives a list of chunks back to the system.
-fn free(mut chunk: *mut Chunk) {
-    while !chunk.is_null() {
-        // SAFETY: a chunk of `fresh`, mapped with this size, that nobody else has any more.
-        unsafe {
-            let next = (*chunk).next;
-            crate::sys::unmap(chunk.cast(), size_of::<Chunk>());
-            chunk = next;
-        }
     }
 }
 
 impl Drop for Injector {
     fn drop(&mut self) {
-        let inner = self.inner.get_mut();
-        while inner.shift().is_some() {}
-        free(inner.head);
-        free(inner.spares);
-        free(inner.reserve);
-        free(inner.waste);
+        free(self.front.inner.get_mut().head);
     }
 }

@@ -3,7 +3,8 @@
 //! | file                          | what                                                        |
 //! |-------------------------------|-------------------------------------------------------------|
 //! | idle, life, work, worker      | who works, who looks for work, who sleeps; README.md        |
-//! | injector, ring, deque         | what is queued: for all, for a seat, as a part of a loop    |
+//! | injector, ranks, stock        | what is queued for all                                      |
+//! | ring, deque                   | what is queued for a seat, what is a part of a loop         |
 //! | body                          | what a pool consists of                                     |
 //! | run                           | one task from begin to end                                  |
 //! | future, callbacks, wait       | results that come later                                     |
@@ -24,12 +25,14 @@ mod life;
 pub(crate) mod map;
 mod parallel;
 pub(crate) mod range;
+mod ranks;
 mod ring;
 mod run;
 #[cfg(all(test, shuttle))]
 mod schedules;
 mod shutdown;
 mod statistics;
+mod stock;
 pub(crate) mod wait;
 mod work;
 mod worker;
@@ -72,8 +75,12 @@ impl Object for Pool {
     }
 }
 
+/// Read with each task: nothing that is written more often shares its cache line.
+#[repr(align(128))]
+struct Epoch(AtomicU32);
+
 /// How many forks lie behind this process since the library was loaded.
-static EPOCH: AtomicU32 = AtomicU32::new(0);
+static EPOCH: Epoch = Epoch(AtomicU32::new(0));
 static PREPARED: AtomicU32 = AtomicU32::new(0);
 /// Pools named by the library so far.
 static NAMED: AtomicU32 = AtomicU32::new(0);
@@ -82,7 +89,7 @@ static DEFAULT: AtomicU64 = AtomicU64::new(0);
 
 #[inline(always)]
 fn epoch() -> u32 {
-    EPOCH.load(Relaxed)
+    EPOCH.0.load(Relaxed)
 }
 
 /// Takes part in forks and in the end of the process, from the first pool on.
@@ -91,7 +98,7 @@ fn prepare() -> Result {
         inside::prepare();
         let after = |child: bool, _: bool| {
             if child {
-                EPOCH.fetch_add(1, Relaxed);
+                EPOCH.0.fetch_add(1, Relaxed);
                 shutdown::forget_orphans();
                 shutdown::LEAVING.store(0, Relaxed);
             }

@@ -75,12 +75,12 @@ impl Ring {
         }
     }
 
-    /// What will probably be taken next.
-    pub(super) fn peek(&self) -> Option<Entry> {
-        let head = self.head.load(Relaxed);
-        let place = &self.places[(head % ROOM) as usize];
+    /// What will probably be taken after `count` others.
+    pub(super) fn peek(&self, count: u32) -> Option<Entry> {
+        let at = self.head.load(Relaxed).wrapping_add(count);
+        let place = &self.places[(at % ROOM) as usize];
         let entry = Entry { call: place.call.load(Relaxed), arg: place.arg.load(Relaxed) };
-        (head != self.tail.load(Relaxed)).then_some(entry)
+        (self.tail.load(Relaxed).wrapping_sub(at) as i32 > 0).then_some(entry)
     }
 
     /// Takes half of what is there: returns one, and puts the others into `mine`, which is empty.

@@ -68,9 +68,12 @@ pub(super) fn drop_entry(body: &Body, entry: Entry) {
     tools::release(&body.idle);
 }
 
-/// Lets the processor bring the next future while this one's task runs: another one wrote it last.
+/// How many short tasks it takes until the processor has brought what another one wrote last.
+const AHEAD: u32 = 3;
+
+/// Lets the processor bring a future that comes soon.
 fn bring_next(seat: &Seat) {
-    if let Some(entry) = seat.ring.peek()
+    if let Some(entry) = seat.ring.peek(AHEAD)
         && let Work::Future(slot, _) = work_of(entry)
     {
         crate::sys::prefetch(slot);
@@ -112,11 +115,12 @@ fn from_outside(worker: &Worker, seat: &Seat) -> Option<Entry> {
     let body = worker.body();
     let injector = &body.injector;
     if worker.last_share.get() < FEW && worker.last_share.get() > 0 {
-        for _ in 0..8 {
+        // Two looks: each takes the cache line from those who put.
+        for _ in 0..2 {
             if injector.length() >= FEW {
                 break;
             }
-            (0..8).for_each(|_| core::hint::spin_loop());
+            (0..32).for_each(|_| core::hint::spin_loop());
         }
     }
     let length = injector.length();

@@ -125,13 +125,13 @@ pub(crate) unsafe fn discard(place: *mut u8, bytes: usize) {
     unsafe { libc::madvise(place.cast(), bytes, libc::MADV_DONTNEED) };
 }
 
-/// Lets the processor bring in what lies at `place`, if it knows how to.
+/// Lets the processor bring the cache line of what will be written soon. Where it has no such hint, it does nothing.
 #[inline(always)]
 pub(crate) fn prefetch<T>(place: &T) {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: a hint, which reads nothing.
+    // SAFETY: a hint, which neither reads nor writes; processors without it take it for no operation.
     unsafe {
-        core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>((&raw const *place).cast());
+        core::arch::asm!("prefetchw [{}]", in(reg) &raw const *place, options(nostack, preserves_flags, readonly));
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = place;

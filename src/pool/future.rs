@@ -271,6 +271,9 @@ fn boxed(text: Text) -> *mut Text {
 #[must_use]
 fn end(slot: &'static Slot<Future>, index: u32, state: u32) -> bool {
     tools::release(&slot.head);
+    if end_unseen(slot, index, state) {
+        return false;
+    }
     let ended = change_unlisted(slot, |bits| {
         let kept = if bits & LISTED != 0 { bits } else { bits & !BUSY };
         Some(kept & !(STATE | AWAITED | WATCHED | LISTED) | state)
@@ -281,6 +284,18 @@ fn end(slot: &'static Slot<Future>, index: u32, state: u32) -> bool {
         free_if_unused(slot, index, before & !(BUSY | STATE | AWAITED | WATCHED) | state);
     }
     before & LISTED != 0
+}
+
+/// The same in one step for a future whose handle was given up, and that nothing else keeps; false if it is another one.
+fn end_unseen(slot: &'static Slot<Future>, index: u32, state: u32) -> bool {
+    let future = number(slot, index);
+    let Ok(bits) = future.bits() else { return false };
+    let unseen = bits & (HIDDEN | QUEUED | LISTING | LISTED | AWAITED | WATCHED) == HIDDEN;
+    let ended = unseen && Future::table().close(future, bits & !OPEN);
+    if ended {
+        recycle(future, bits & !STATE | state, crate::thread::known());
+    }
+    ended
 }
 
 /// Wakes those who wait for a future with these bits, which it has no more.

@@ -7,7 +7,7 @@
 use crate::atomic::{AtomicU32, Ordering::*};
 use core::cell::UnsafeCell;
 
-const ROOM: usize = 512;
+const ROOM: usize = 4096;
 
 /// The indices, used by whoever has exchanged `taken` from 0 to 1.
 pub(super) struct Stash {

@@ -25,6 +25,7 @@ fn compile_c() {
         .std("c11")
         .flag("-fexceptions")
         .flag("-fvisibility=hidden")
+        .force_frame_pointer(false)
         .pic(true)
         .flag_if_supported(format!("-ffile-prefix-map={}=/libthreading", env!("CARGO_MANIFEST_DIR")))
         .warnings(true)

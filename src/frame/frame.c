@@ -14,12 +14,20 @@ static void leave(struct frame *frame) {
   if (frame->left) frame->left(frame->context);
 }
 
+/* Two callbacks under one frame: `between` says whether the second is to be called here, too. */
+struct steps {
+  int32_t (*between)(void *context);
+  void (*left)(void *context);
+};
+
 #define FRAME struct frame frame __attribute__((cleanup(leave))) = { left, context }
 #define HIDDEN __attribute__((visibility("hidden")))
 
 HIDDEN void *threading_frame_target(void *(*target)(void *), void *arg, void (*left)(void *), void *context);
 HIDDEN int32_t threading_frame_ask(int32_t (*ask)(void *), void *arg, void (*left)(void *), void *context);
 HIDDEN void threading_frame_call(void (*call)(void *), void *arg, void (*left)(void *), void *context);
+HIDDEN void threading_frame_pair(void (*first)(void *), void *arg, void (*second)(void *), void *argument,
+                                 const struct steps *steps, void *context);
 
 void *threading_frame_target(void *(*target)(void *), void *arg, void (*left)(void *), void *context) {
   FRAME;
@@ -39,4 +47,21 @@ void threading_frame_call(void (*call)(void *), void *arg, void (*left)(void *),
   FRAME;
   call(arg);
   frame.left = 0;
+}
+
+struct pair {
+  const struct steps *steps;
+  void *context;
+};
+
+static void leave_pair(struct pair *pair) {
+  if (pair->steps) pair->steps->left(pair->context);
+}
+
+void threading_frame_pair(void (*first)(void *), void *arg, void (*second)(void *), void *argument,
+                          const struct steps *steps, void *context) {
+  struct pair pair __attribute__((cleanup(leave_pair))) = { steps, context };
+  first(arg);
+  if (steps->between(context)) second(argument);
+  pair.steps = 0;
 }

@@ -25,6 +25,14 @@ unsafe extern "C-unwind" {
     ) -> *mut c_void;
     fn threading_frame_ask(f: Ask, arg: *mut c_void, left: Option<Callback>, c: *mut c_void) -> i32;
     fn threading_frame_call(f: Callback, arg: *mut c_void, left: Option<Callback>, c: *mut c_void);
+    fn threading_frame_pair(
+        first: Callback,
+        arg: *mut c_void,
+        second: Callback,
+        argument: *mut c_void,
+        steps: *const Steps,
+        context: *mut c_void,
+    );
 }
 
 /// What happens in passing when a callback is left by force.
@@ -32,6 +40,13 @@ unsafe extern "C-unwind" {
 pub(crate) struct Left {
     pub(crate) call: Option<Callback>,
     pub(crate) context: *mut c_void,
+}
+
+/// What happens between two callbacks, which says whether the second is called, too; and when either is left by force.
+#[repr(C)]
+pub(crate) struct Steps {
+    pub(crate) between: unsafe extern "C-unwind" fn(*mut c_void) -> i32,
+    pub(crate) left: Callback,
 }
 
 /// Nothing to do when it is left.
@@ -68,14 +83,19 @@ pub(crate) unsafe fn call(call: Callback, arg: *mut c_void, left: Left) {
     outside(&left, |left| unsafe { threading_frame_call(call, arg, left.call, left.context) })
 }
 
-/// Runs a callback for a quick way, which is not taken when there is a race detector.
+/// Runs two callbacks for a quick way, which is not taken when there is a race detector.
 ///
 /// # Safety
-/// - as for `target`.
+/// - as for `target`, for both, and for `context` and `steps`.
 #[inline(always)]
-pub(crate) unsafe fn call_quick(call: Callback, arg: *mut c_void, left: Left) {
+pub(crate) unsafe fn pair_quick(
+    (first, arg): (Callback, *mut c_void),
+    (second, argument): (Callback, *mut c_void),
+    steps: &'static Steps,
+    context: *mut c_void,
+) {
     // SAFETY: the caller's promises.
-    unsafe { threading_frame_call(call, arg, left.call, left.context) }
+    unsafe { threading_frame_pair(first, arg, second, argument, steps, context) }
 }
 
 /// Runs the library's own code, which calls the user's and may be left by force with that.

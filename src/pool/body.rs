@@ -117,6 +117,9 @@ pub(super) struct Body {
     /// The process that it works in, counted in forks.
     pub(super) epoch: u32,
     pub(super) state: AtomicU32,
+    /// The pool's number as long as it is good, and the body is that of the pool in this process; otherwise 0, and
+    /// also when there is a race detector, which is to see the long way.
+    pub(super) known_as: AtomicU64,
     pub(super) room_waiters: AtomicU64,
     /// Seats from here on have never been used.
     fresh: AtomicU32,
@@ -170,6 +173,7 @@ impl Body {
             epoch,
             plan,
             born: (crate::time::now(), crate::time::ticks()),
+            known_as: AtomicU64::new(0),
             idle: Idle::new(workers),
             injector: Injector::new()?,
             state: AtomicU32::new(state),

@@ -2,10 +2,10 @@
 
 use super::parallel::{self, Fork, Level};
 use super::worker::{self, Worker};
+use crate::atomic::Ordering::*;
 use crate::error::{Error, Result};
 use crate::frame::Callback;
 use crate::park::Me;
-use crate::slot::seek;
 use crate::thread::current;
 use crate::thread::failure::{self, Failure};
 use core::ffi::c_void;
@@ -27,42 +27,48 @@ struct Half {
     tasks: *const [Task],
 }
 
-/// Two tasks inside of parallel work: a step of a recursion. `None`: they are not of this kind, and nothing was done.
-#[inline(always)]
-pub(crate) fn invoke_quick(me: Me, pool: u64, tasks: &[Task]) -> Option<Result> {
-    let [first @ Task { callback: Some(one), .. }, second @ Task { callback: Some(other), .. }] = tasks
-    else {
-        return None;
-    };
-    let worker = super::at_work_in(me, pool, seek)?;
-    (worker.loops.get() > 0).then(|| two(worker, (*one, first.arg), (*other, second)))
+/// The second of two tasks.
+#[repr(C)]
+struct Other {
+    fork: Fork,
+    task: *const Task,
 }
 
-/// Does what the general way does, in fewer steps.
+/// Two tasks inside of parallel work, a step of a recursion, in fewer steps than the general way. `None`: they are not
+/// of this kind, or there is no room, and nothing was done.
 #[inline(always)]
-fn two(worker: &Worker, (one, arg): (Callback, *mut c_void), (other, second): (Callback, &Task)) -> Result {
+pub(crate) fn invoke_quick(me: Me, pool: u64, tasks: &[Task]) -> Option<Result> {
+    let [first @ Task { callback: Some(one), .. }, second @ Task { callback: Some(two), .. }] = tasks else {
+        return None;
+    };
+    let worker = worker::of(me)?;
+    // SAFETY: a seat lives as long as the body.
+    let seat = unsafe { worker.seat_in_loop.get().as_ref() }?;
+    if pool == 0 || worker.body().known_as.load(SeqCst) != pool {
+        return None;
+    }
+    let mut other = Other { fork: Fork::new(run_other), task: second };
+    let fork: *mut Fork = (&raw mut other).cast();
+    if !parallel::offer(worker, seat, fork) {
+        return None;
+    }
     let mut failure = ManuallyDrop::new(Failure::NONE);
     let place: *mut Failure = &raw mut *failure;
-    let level = Level::first(worker, null(), null_mut(), place);
-    let loops = worker.loops.get();
-    worker.loops.set(loops + 1);
-    let me = worker.me;
-    let mut half = Half { fork: Fork::new(run_half), tasks: core::slice::from_ref(second) };
-    let split = parallel::offer(&level, (&raw mut half).cast());
+    let level = Level::nested(worker, fork, place);
     // SAFETY: the caller of `invoke` promised that each may be called with its argument.
-    unsafe { parallel::call_quick(&level, one, arg) };
-    if !split || parallel::take_back(&level) {
-        // SAFETY: as above.
-        unsafe { parallel::call_quick(&level, other, second.arg) };
-    }
+    unsafe { parallel::call_pair(&level, (*one, first.arg), (*two, second.arg)) };
     worker.innermost().set(level.outer_failure);
-    worker.loops.set(loops);
     // SAFETY: all callbacks have returned, so nobody else refers to the failure.
     if unsafe { !(*place).failed } {
-        return Ok(());
+        return Some(Ok(()));
     }
     // SAFETY: as above; it is read once.
-    failed(me, unsafe { place.read() })
+    Some(failed(me, unsafe { place.read() }))
+}
+
+unsafe fn run_other(fork: *mut Fork, level: &Level) {
+    // SAFETY: only `invoke_quick` makes such forks, as the first field of an `Other`, and waits until this has returned.
+    call(level, unsafe { &*(*fork.cast::<Other>()).task });
 }
 
 /// Calls all of `tasks`, in parallel as far as there are threads; fails if one of them did.

@@ -82,6 +82,7 @@ fn work_and_search(worker: &Worker, seat: &Seat) -> bool {
 
 pub(super) fn leave_seat(worker: &Worker, seat: &Seat) {
     worker.seat.set(core::ptr::null());
+    worker.seat_in_loop.set(core::ptr::null());
     worker.body().free(seat);
 }
 

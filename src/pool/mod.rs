@@ -99,6 +99,7 @@ fn prepare() -> Result {
         let after = |child: bool, _: bool| {
             if child {
                 EPOCH.0.fetch_add(1, Relaxed);
+                forget_bodies();
                 shutdown::forget_orphans();
                 shutdown::LEAVING.store(0, Relaxed);
             }
@@ -202,6 +203,7 @@ pub(crate) fn create(me: Me, max_workers: u32, wishes: Wishes) -> Result<u64> {
         Ok(pool) => {
             // SAFETY: nobody was told of the pool yet.
             unsafe { (*body).id = pool.id };
+            become_known(body);
             Ok(pool.id)
         }
         Err(error) => {
@@ -261,11 +263,31 @@ fn renew(slot: Live<Pool>, old: &Body) -> Result {
     let old_place = (old as *const Body).cast_mut();
     let plan = Plan { prefix: Text::copy(old.plan.prefix.as_str())?, ..old.plan };
     let fresh = Body::new(slot.id, epoch(), old.idle.workers(), plan, old.state.load(SeqCst))?;
+    become_known(fresh);
     if slot.slot.body.body.compare_exchange(old_place, fresh, AcqRel, Acquire).is_err() {
         // SAFETY: as above.
         unsafe { Body::let_go(fresh) };
     }
     Ok(())
+}
+
+/// From now on steps of recursions in the body need not look at the pool's slot.
+fn become_known(body: *mut Body) {
+    if !tools::watch() {
+        // SAFETY: made just now by the caller, for a pool that lives.
+        let body = unsafe { &*body };
+        body.known_as.store(body.id, SeqCst);
+    }
+}
+
+/// In a forked child: what the thread was at work in stayed behind.
+fn forget_bodies() {
+    let mut at = thread::known().and_then(worker::of);
+    while let Some(worker) = at {
+        worker.body().known_as.store(0, SeqCst);
+        // SAFETY: workers that a thread is stand on its own stack.
+        at = unsafe { worker.outer.as_ref() };
+    }
 }
 
 /// Whether the pool takes tasks.

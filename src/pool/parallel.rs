@@ -22,7 +22,7 @@ use core::alloc::Layout;
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::c_void;
 use core::mem::{ManuallyDrop, MaybeUninit};
-use core::ptr::null_mut;
+use core::ptr::{null, null_mut};
 
 /// Threads that are inside parallel work, of all pools.
 static WORKING: AtomicU32 = AtomicU32::new(0);
@@ -63,7 +63,7 @@ pub(super) struct Fork {
     /// Who stole it, and from where on his forks were split off this one.
     thief: AtomicPtr<Seat>,
     base: AtomicI64,
-    /// Written by the thief when it is `FAILED`.
+    /// Written by the thief before it is done.
     failure: UnsafeCell<MaybeUninit<Failure>>,
 }
 
@@ -95,6 +95,8 @@ pub(super) struct Level {
     /// Somebody has stolen it: the deque holds only what was put there before.
     gone: Cell<bool>,
     pub(super) stolen: bool,
+    /// It belongs to parallel work that goes on around it, and does not end it.
+    nested: bool,
     /// Where failures of this step's callbacks go.
     pub(super) failure: *mut Failure,
     /// What `threading_fail` marked before.
@@ -120,6 +122,7 @@ impl Level {
             fork: Cell::new(null_mut()),
             gone: Cell::new(false),
             stolen: false,
+            nested: false,
             failure: outer.failure,
             outer_failure: null_mut(),
             memory: Cell::new(null_mut()),
@@ -141,10 +144,17 @@ impl Level {
             fork: Cell::new(fork),
             gone: Cell::new(false),
             stolen: !fork.is_null(),
+            nested: false,
             failure,
             outer_failure: worker.innermost().replace(failure),
             memory: Cell::new(null_mut()),
         }
+    }
+
+    /// The first step of what begins inside of other parallel work, with a fork that is in the deque already.
+    #[inline(always)]
+    pub(super) fn nested(worker: &Worker, fork: *mut Fork, failure: *mut Failure) -> Level {
+        Level { stolen: false, nested: true, ..Level::first(worker, null(), fork, failure) }
     }
 }
 
@@ -158,14 +168,25 @@ pub(super) unsafe fn call(level: &Level, call: frame::Callback, context: *mut c_
     unsafe { frame::call(call, context, left_at(level)) };
 }
 
-/// The same for quick ways, which are not taken when there is a race detector.
+/// Calls user code and then, if the level's fork was not stolen meanwhile, the other half; for quick ways, which are not
+/// taken when there is a race detector.
 ///
 /// # Safety
-/// - as for `call`.
+/// - as for `call`, of both.
 #[inline(always)]
-pub(super) unsafe fn call_quick(level: &Level, call: frame::Callback, context: *mut c_void) {
+pub(super) unsafe fn call_pair(
+    level: &Level,
+    first: (frame::Callback, *mut c_void),
+    second: (frame::Callback, *mut c_void),
+) {
+    static STEPS: frame::Steps = frame::Steps { between, left: was_left };
     // SAFETY: as in `call`.
-    unsafe { frame::call_quick(call, context, left_at(level)) };
+    unsafe { frame::pair_quick(first, second, &STEPS, (level as *const Level).cast_mut().cast()) };
+}
+
+unsafe extern "C-unwind" fn between(level: *mut c_void) -> i32 {
+    // SAFETY: `call_pair` passed a `Level` that lives on this stack.
+    take_back(unsafe { &*level.cast::<Level>() }) as i32
 }
 
 #[inline(always)]
@@ -194,6 +215,8 @@ unsafe extern "C-unwind" fn was_left(level: *mut c_void) {
                 wait_asleep(worker, fork);
                 say_done(fork);
             }
+            // The frame of this very step may be passed, too, when a stolen part was left that was done meanwhile.
+            level.fork.set(null_mut());
             free(level.memory.replace(null_mut()));
         }
         if level.outer.is_null() {
@@ -201,7 +224,9 @@ unsafe extern "C-unwind" fn was_left(level: *mut c_void) {
                 // SAFETY: as above; nobody will ask for it.
                 unsafe { (*level.failure).clear() };
                 worker.innermost().set(level.outer_failure);
-                leave(worker);
+                if !level.nested {
+                    leave(worker);
+                }
             }
             return;
         }
@@ -262,6 +287,7 @@ pub(super) fn join(worker: &Worker) {
     let loops = worker.loops.get();
     worker.loops.set(loops + 1);
     if loops == 0 {
+        worker.seat_in_loop.set(worker.seat.get());
         WORKING.fetch_add(1, Relaxed);
     }
 }
@@ -272,6 +298,7 @@ pub(super) fn leave(worker: &Worker) {
     let loops = worker.loops.get() - 1;
     worker.loops.set(loops);
     if loops == 0 {
+        worker.seat_in_loop.set(null());
         WORKING.fetch_sub(1, Relaxed);
         if worker.guest {
             worker::guest_leaves(worker);
@@ -282,25 +309,33 @@ pub(super) fn leave(worker: &Worker) {
 /// Puts a fork where others find it, and sees to it that somebody looks.
 #[inline(always)]
 pub(super) fn push(level: &Level, fork: *mut Fork) -> bool {
-    if let Some(seat) = level.worker().seat() {
-        tools::release(seat.forks.next());
+    let worker = level.worker();
+    let Some(seat) = worker.seat() else { return false };
+    tools::release(seat.forks.next());
+    level.fork.set(fork);
+    let put = offer(worker, seat, fork);
+    if !put {
+        level.fork.set(null_mut());
     }
-    offer(level, fork)
+    put
 }
 
 /// The same for quick ways, which no race detector sees.
 #[inline(always)]
-pub(super) fn offer(level: &Level, fork: *mut Fork) -> bool {
-    let worker = level.worker();
-    let Some(seat) = worker.seat() else { return false };
+pub(super) fn offer(worker: &Worker, seat: &Seat, fork: *mut Fork) -> bool {
     if !seat.forks.push(fork) {
         return false;
     }
-    level.fork.set(fork);
     if worker.body().notify_of_own() {
-        let _ = life::start(worker.body());
+        start_for_fork(worker);
     }
     true
+}
+
+#[cold]
+#[inline(never)]
+fn start_for_fork(worker: &Worker) {
+    let _ = life::start(worker.body());
 }
 
 /// Takes the level's fork back; false: somebody has stolen it, and by now it is done.
@@ -436,6 +471,7 @@ fn may_join(worker: &Worker) -> bool {
     let joined = WORKING.fetch_update(Relaxed, Relaxed, more).is_ok();
     if joined {
         worker.loops.set(worker.loops.get() + 1);
+        worker.seat_in_loop.set(worker.seat.get());
     }
     joined
 }

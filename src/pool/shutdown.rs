@@ -90,6 +90,9 @@ pub(crate) fn destroy(me: Me, pool: u64) -> Result {
     let held = unsafe { &*body };
     close(held, SHUT);
     let closed = Pool::table().close(slot, 0);
+    if closed {
+        held.known_as.store(0, SeqCst);
+    }
     if closed && !held.plan.daemon && held.epoch == epoch() {
         ORPHANS.fetch_add(1, SeqCst);
         held.orphan.store(1, SeqCst);

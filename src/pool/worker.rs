@@ -24,6 +24,8 @@ pub(super) struct Worker {
     pub(super) running: Cell<*const run::Running>,
     /// Parallel loops that it is inside.
     pub(super) loops: Cell<u32>,
+    /// Its seat while it is inside one, where a step of a recursion looks first; NULL otherwise.
+    pub(super) seat_in_loop: Cell<*const Seat>,
     /// Where the thread's innermost failure is named.
     innermost: *const Cell<*mut Failure>,
     /// Tasks taken so far: now and then one from outside comes before its own.
@@ -56,6 +58,7 @@ impl Worker {
             outer: of(me).map_or(core::ptr::null(), |outer| outer as *const Worker),
             running: Cell::new(core::ptr::null()),
             loops: Cell::new(0),
+            seat_in_loop: Cell::new(core::ptr::null()),
             ticks: Cell::new(0),
             stack_floor: stack_floor(guest),
             ready: Cell::new(false),
@@ -71,6 +74,9 @@ impl Worker {
     /// A guest has got a seat.
     fn sit(&self, seat: &Seat) {
         self.seat.set(seat);
+        if self.loops.get() > 0 {
+            self.seat_in_loop.set(seat);
+        }
         seat.begin_work();
     }
 

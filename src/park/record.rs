@@ -99,9 +99,11 @@ pub(crate) struct Record {
     pub(crate) local_room: AtomicU64,
     /// What `sign_of` says of it.
     sign: AtomicU64,
+    /// The lock that it took or gave back last had waiters.
+    crowded: Cell<bool>,
 }
 
-// SAFETY: `held` and `cache` are touched by the record's own thread only, or, when that thread no
+// SAFETY: `held`, `crowded` and `cache` are touched by the record's own thread only, or, when that thread no
 // longer exists, by the one that clears up after it; everything else is atomic.
 unsafe impl Sync for Record {}
 
@@ -113,6 +115,7 @@ impl Record {
             id: AtomicU64::new(id),
             sign: AtomicU64::new(sign_of(id) as u64),
             held: Cell::new(0),
+            crowded: Cell::new(false),
             touching: AtomicU64::new(0),
             expected: AtomicU64::new(0),
             inside: AtomicU64::new(0),
@@ -140,6 +143,7 @@ impl Record {
     pub(crate) fn adopt(&self, id: u64) {
         self.sign.store(sign_of(id) as u64, Relaxed);
         self.held.set(0);
+        self.crowded.set(false);
         self.touching.store(0, Relaxed);
         self.expected.store(0, Relaxed);
         self.inside.store(0, Relaxed);
@@ -239,6 +243,17 @@ impl Me {
     #[inline(always)]
     pub(crate) fn sign(self) -> u32 {
         self.0.sign.load(Relaxed) as u32
+    }
+
+    /// Whether it had better look at a lock before it tries: an exchange that expects nobody to wait would fail.
+    #[inline(always)]
+    pub(crate) fn is_crowded(self) -> bool {
+        self.0.crowded.get()
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_crowded(self, crowded: bool) {
+        self.0.crowded.set(crowded);
     }
 
     #[inline(always)]

@@ -7,12 +7,22 @@
 pub(crate) struct Spin {
     step: u32,
     last: u32,
+    /// How often the first step pauses; the next ones of `PAUSES` twice as often each.
+    first: u32,
     /// When there are no more turns, `NEVER` for one who does not look; set before the first.
     until: i64,
 }
 
-/// Steps that only pause; together about a microsecond.
+/// Steps that only pause; together about a microsecond, or some for a lock.
 const PAUSES: u32 = 4;
+
+/// The first pause of one who waits for a small word: as short as can be.
+const SOON: u32 = 2;
+
+/// The first pause of one who waits for a lock. Whoever has it takes it again and again at the price of a word that
+/// stays on its processor; each look takes that word away, and a look that finds the lock free makes the two fight for
+/// every turn. Ten turns of short work between two looks serve all better than one.
+const LATER: u32 = 32;
 
 /// The longest that turns may take, in nanoseconds, unless a single one takes longer.
 #[cfg(not(any(loom, shuttle)))]
@@ -21,24 +31,29 @@ const TURNS: i64 = 50_000;
 const NEVER: i64 = i64::MAX;
 
 impl Spin {
-    /// As long as a lock's holder usually needs.
+    /// As long as the holder of a guard needs.
     pub(crate) const fn short() -> Spin {
-        Spin { step: 0, last: 10, until: NEVER }
+        Spin { step: 0, last: 10, first: SOON, until: NEVER }
+    }
+
+    /// As long as a lock's holder usually needs.
+    pub(crate) const fn for_lock() -> Spin {
+        Spin { step: 0, last: 10, first: LATER, until: NEVER }
     }
 
     /// The same for one who waits until some point in time.
-    pub(crate) const fn short_timed() -> Spin {
-        Spin { step: 0, last: 10, until: 0 }
+    pub(crate) const fn for_lock_timed() -> Spin {
+        Spin { step: 0, last: 10, first: LATER, until: 0 }
     }
 
     /// No more looks.
     pub(crate) const fn over() -> Spin {
-        Spin { step: 0, last: 0, until: NEVER }
+        Spin { step: 0, last: 0, first: SOON, until: NEVER }
     }
 
     /// As long as a partner on another processor needs to answer; below 50 microseconds.
     pub(crate) const fn long() -> Spin {
-        Spin { step: 0, last: 40, until: 0 }
+        Spin { step: 0, last: 40, first: SOON, until: 0 }
     }
 
     /// Waits a moment; false when it is time to sleep.
@@ -48,7 +63,7 @@ impl Spin {
             return false;
         }
         if self.step < PAUSES {
-            for _ in 0..1 << (self.step + 1) {
+            for _ in 0..self.first << self.step {
                 core::hint::spin_loop();
             }
         } else if self.until == NEVER {
@@ -70,7 +85,7 @@ impl Spin {
     /// Models do not spin: a spin is a wait that the model cannot see the end of.
     #[cfg(any(loom, shuttle))]
     pub(crate) fn next(&mut self) -> bool {
-        let _ = (self.step, self.last, self.until, PAUSES);
+        let _ = (self.step, self.last, self.first, self.until, PAUSES);
         false
     }
 }

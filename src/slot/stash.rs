@@ -7,7 +7,11 @@
 use crate::atomic::{AtomicU32, Ordering::*};
 use core::cell::UnsafeCell;
 
+#[cfg(not(loom))]
 const ROOM: usize = 4096;
+/// A model's stack is small.
+#[cfg(loom)]
+const ROOM: usize = 16;
 
 /// The indices, used by whoever has exchanged `taken` from 0 to 1.
 pub(super) struct Stash {

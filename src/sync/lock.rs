@@ -38,7 +38,7 @@ impl Live<Lock> {
     /// Takes the lock if it is free and nobody waits.
     #[inline(always)]
     pub(crate) fn acquire_quick(self, me: Me) -> bool {
-        self.word().take_free(me).is_ok()
+        !me.is_crowded() && self.word().take_free(me).is_ok()
     }
 
     /// The same also if somebody waits, but is not served first.
@@ -54,7 +54,7 @@ impl Live<Lock> {
     /// Gives the lock back if nobody waits.
     #[inline(always)]
     pub(crate) fn release_quick(self, me: Me) -> bool {
-        self.word().release_signed(me)
+        !me.is_crowded() && self.word().release_signed(me)
     }
 
     /// The same also if somebody waits, but need not be woken.

@@ -162,7 +162,9 @@ impl Word {
     /// The same for one who has just seen that it is not so: looks before it tries, and so keeps nobody up.
     pub(crate) fn try_again(self, me: Me) -> bool {
         me.touch(self.id);
-        self.try_barge(self.head.state.load(Relaxed), me).is_ok()
+        let now = self.head.state.load(Relaxed);
+        me.set_crowded(waiters(now as u32) > 0);
+        self.try_barge(now, me).is_ok()
     }
 
     /// Takes the word before a thread that was woken comes to it.
@@ -189,6 +191,7 @@ impl Word {
     #[inline(always)]
     pub(crate) fn release_fast(self, me: Me) -> bool {
         let now = self.head.state.load(Relaxed);
+        me.set_crowded(waiters(now as u32) > 0);
         let signed = self.signed(me);
         if now != word(self.generation(), signed) && !self.is_looked_after(now, signed, me) {
             return false;
@@ -243,7 +246,7 @@ impl Word {
     #[cold]
     #[inline(never)]
     fn acquire_slow(self, me: Me, timeout: Timeout) -> Result {
-        let mut spin = if timeout.is_forever() { Spin::short() } else { Spin::short_timed() };
+        let mut spin = if timeout.is_forever() { Spin::for_lock() } else { Spin::for_lock_timed() };
         loop {
             let bits = self.bits()?;
             if bits & (LOCKED | STARVING) == 0 {
@@ -341,12 +344,12 @@ impl Word {
             } else if bits & STARVING == 0 && wait.age() >= patience() {
                 // Awake, and so served at once by the next release.
                 if self.exchange_weak(bits, bits | STARVING | WAKING) {
-                    spin = Spin::short();
+                    spin = Spin::for_lock();
                 }
             } else if bits & WAKING == 0 || self.exchange_weak(bits, settled) {
                 woken = wait.sleep(&self.head.state, settled);
                 look_for_cycle = endless && on_cycle == OnCycle::Fail;
-                spin = Spin::short();
+                spin = Spin::for_lock();
             }
         }
     }

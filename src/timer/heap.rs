@@ -1,12 +1,15 @@
-//! A heap of deadlines that knows where each timer's entry stands, so that one can be taken out from the
-//! middle.
+//! A heap of deadlines. An entry that is taken out stays where it is, marked as dead, until its time comes or the dead
+//! are the most: so taking out is as quick as it can be, and most timers are.
 
 use crate::error::{Error, Result};
-use crate::slot::index_of;
+use crate::slot::{generation_of, index_of};
 use crate::time::Deadline;
 
 /// Children of a node: four keep the tree flat and share a cache line or two.
 const ARITY: usize = 4;
+
+/// So few dead entries are not worth a search.
+const FEW: usize = 64;
 
 /// A timer that is due at some time.
 #[derive(Clone, Copy)]
@@ -18,66 +21,125 @@ pub(super) struct Entry {
 /// The earliest deadline stands first; equal ones come in no promised order.
 pub(super) struct Heap {
     entries: Vec<Entry>,
-    /// Where the entry of the timer in each slot stands, if it has one: beside the slots, which lie too far
-    /// apart in memory to be visited whenever an entry moves.
-    places: Vec<u32>,
+    /// The generation of the timer in each slot that has an entry, 0 if it has none: beside the slots, which lie too
+    /// far apart in memory to be visited for each entry.
+    alive: Vec<u32>,
+    /// Entries that were taken out.
+    dead: usize,
 }
 
 impl Heap {
     pub(super) const fn new() -> Heap {
-        Heap { entries: Vec::new(), places: Vec::new() }
+        Heap { entries: Vec::new(), alive: Vec::new(), dead: 0 }
     }
 
-    pub(super) fn first(&self) -> Option<Entry> {
-        self.entries.first().copied()
+    /// Whether nothing is left.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.len() == self.dead
+    }
+
+    /// The earliest deadline, or one before it that is of no use any more.
+    pub(super) fn first(&self) -> Option<Deadline> {
+        self.entries.first().map(|entry| entry.deadline)
     }
 
     /// Puts an entry in, leaving room for so many others; says whether it is the earliest now.
     pub(super) fn push(&mut self, entry: Entry, others: usize) -> Result<bool> {
         self.entries.try_reserve(1 + others).map_err(|_| Error::NoMemory)?;
         let slots = index_of(entry.timer) as usize + 1;
-        if let Some(missing) = slots.checked_sub(self.places.len()) {
-            self.places.try_reserve(missing).map_err(|_| Error::NoMemory)?;
-            self.places.resize(slots, 0);
+        if let Some(missing) = slots.checked_sub(self.alive.len()) {
+            self.alive.try_reserve(missing).map_err(|_| Error::NoMemory)?;
+            self.alive.resize(slots, 0);
         }
+        self.alive[slots - 1] = generation_of(entry.timer);
         self.entries.push(entry);
         Ok(self.rise(self.entries.len() - 1, entry) == 0)
     }
 
-    /// Takes out the earliest entry.
-    pub(super) fn pop(&mut self) {
-        self.remove_at(0);
+    /// Takes out the earliest entry if it is due, and all dead ones before it.
+    pub(super) fn pop_due(&mut self, now: i64) -> Option<Entry> {
+        while let Some(&first) = self.entries.first().filter(|first| first.deadline.nanos() <= now) {
+            self.drop_first();
+            if self.is_alive(first) {
+                self.alive[index_of(first.timer) as usize] = 0;
+                return Some(first);
+            }
+            self.dead -= 1;
+        }
+        None
+    }
+
+    /// The timer that probably comes next.
+    pub(super) fn peek(&self) -> Option<u64> {
+        self.entries.first().map(|entry| entry.timer)
     }
 
     /// Takes out the entry of a timer that has one.
     pub(super) fn remove(&mut self, timer: u64) {
-        self.remove_at(self.places[index_of(timer) as usize] as usize);
+        self.alive[index_of(timer) as usize] = 0;
+        self.dead += 1;
+        if self.is_empty() {
+            self.entries.clear();
+            self.dead = 0;
+        } else if self.dead > FEW && self.dead > self.entries.len() / 2 {
+            self.bury();
+        }
     }
 
-    /// Forgets all entries, but not the memory.
-    pub(super) fn clear(&mut self) {
+    /// Takes out the entry of a timer that may get another one before its time: nothing of it may stay.
+    pub(super) fn remove_at_once(&mut self, timer: u64) {
+        self.remove(timer);
+        self.bury();
+    }
+
+    /// Forgets all entries, also those that nobody took out, but not the memory.
+    pub(super) fn forget(&mut self) {
         self.entries.clear();
+        self.alive.fill(0);
+        self.dead = 0;
     }
 
-    fn remove_at(&mut self, place: usize) {
+    fn is_alive(&self, entry: Entry) -> bool {
+        self.alive[index_of(entry.timer) as usize] == generation_of(entry.timer)
+    }
+
+    /// Drops all dead entries.
+    #[cold]
+    fn bury(&mut self) {
+        let alive = &self.alive;
+        self.entries.retain(|entry| alive[index_of(entry.timer) as usize] == generation_of(entry.timer));
+        self.dead = 0;
+        for place in (0..self.entries.len().div_ceil(ARITY)).rev() {
+            let entry = self.entries[place];
+            let gap = self.sink(place);
+            self.rise_below(place, gap, entry);
+        }
+    }
+
+    fn drop_first(&mut self) {
         let Some(last) = self.entries.pop() else { return };
-        if place < self.entries.len() {
-            let place = self.sink(place);
-            self.rise(place, last);
+        if !self.entries.is_empty() {
+            let gap = self.sink(0);
+            self.rise(gap, last);
         }
     }
 
     /// Moves the gap at `place` towards the start until `entry` is in order there.
-    fn rise(&mut self, mut place: usize, entry: Entry) -> usize {
-        while place > 0 {
+    fn rise(&mut self, place: usize, entry: Entry) -> usize {
+        self.rise_below(0, place, entry)
+    }
+
+    /// The same in the tree that hangs below `top`.
+    fn rise_below(&mut self, top: usize, mut place: usize, entry: Entry) -> usize {
+        while place > top {
             let parent = (place - 1) / ARITY;
             if self.entries[parent].deadline <= entry.deadline {
                 break;
             }
-            self.set(place, self.entries[parent]);
+            self.entries[place] = self.entries[parent];
             place = parent;
         }
-        self.set(place, entry);
+        self.entries[place] = entry;
         place
     }
 
@@ -87,15 +149,10 @@ impl Heap {
         loop {
             let children = place * ARITY + 1..(place * ARITY + 1 + ARITY).min(self.entries.len());
             let Some(least) = children.min_by_key(|&child| self.entries[child].deadline) else { break };
-            self.set(place, self.entries[least]);
+            self.entries[place] = self.entries[least];
             place = least;
         }
         place
-    }
-
-    fn set(&mut self, place: usize, entry: Entry) {
-        self.entries[place] = entry;
-        self.places[index_of(entry.timer) as usize] = place as u32;
     }
 }
 
@@ -117,25 +174,62 @@ mod tests {
         })
     }
 
-    #[test]
-    fn deadlines_come_out_in_order_without_those_taken_out_before() {
+    /// Puts 3000 in, and takes out one for each `every` of them.
+    fn in_order_without_those_taken_out(every: usize) {
         let mut heap = Heap::new();
         let mut expected = Vec::new();
         for (index, x) in (0..3000).zip(numbers()) {
-            let first = heap.push(entry(x, index), 0).unwrap();
+            let earlier = heap.first().is_some_and(|first| first <= Deadline::at(x as i64));
+            assert_eq!(heap.push(entry(x, index), 0).unwrap(), !earlier);
             expected.push((x, index));
-            assert_eq!(first, expected.iter().min() == Some(&(x, index)));
-            if x % 3 == 0 {
-                let (_, taken) = expected.swap_remove(x / 3 % expected.len());
+            if x % every == 0 {
+                let (_, taken) = expected.swap_remove(x / every % expected.len());
                 heap.remove(entry(0, taken).timer);
+                assert!(heap.entries.len() <= FEW.max(2 * expected.len()) + 1);
             }
+            assert_eq!(heap.is_empty(), expected.is_empty());
         }
         expected.sort();
         for (deadline, index) in expected {
-            let first = heap.first().unwrap();
+            assert!(heap.pop_due(deadline as i64 - 1).is_none());
+            let first = heap.pop_due(deadline as i64).unwrap();
             assert_eq!((first.deadline, first.timer), (Deadline::at(deadline as i64), entry(0, index).timer));
-            heap.pop();
         }
-        assert!(heap.first().is_none());
+        assert!(heap.is_empty() && heap.pop_due(i64::MAX).is_none() && heap.entries.is_empty());
+    }
+
+    #[test]
+    fn deadlines_come_out_in_order() {
+        in_order_without_those_taken_out(3);
+    }
+
+    #[test]
+    fn few_are_left_of_many() {
+        in_order_without_those_taken_out(1);
+    }
+
+    /// A slot's next timer is not taken for the one before, whose entry is still there.
+    #[test]
+    fn an_entry_is_of_one_life() {
+        let mut heap = Heap::new();
+        let lives = [1, 2].map(|generation| handle(kind::TIMER, 5, generation));
+        heap.push(entry(9, 6), 0).unwrap();
+        heap.push(Entry { deadline: Deadline::at(1), timer: lives[0] }, 0).unwrap();
+        heap.remove(lives[0]);
+        heap.push(Entry { deadline: Deadline::at(2), timer: lives[1] }, 0).unwrap();
+        assert_eq!(heap.pop_due(9).map(|entry| entry.timer), Some(lives[1]));
+        assert_eq!(heap.pop_due(9).map(|entry| entry.timer), Some(entry(9, 6).timer));
+        assert!(heap.is_empty());
+    }
+
+    #[test]
+    fn nothing_stays_of_one_taken_out_at_once() {
+        let mut heap = Heap::new();
+        heap.push(entry(9, 6), 0).unwrap();
+        heap.push(entry(1, 5), 0).unwrap();
+        heap.remove_at_once(entry(1, 5).timer);
+        heap.push(entry(10, 5), 0).unwrap();
+        assert_eq!(heap.pop_due(9).map(|entry| entry.timer), Some(entry(9, 6).timer));
+        assert!(heap.pop_due(9).is_none());
     }
 }

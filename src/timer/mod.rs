@@ -124,7 +124,7 @@ pub(crate) fn start(id: u64) -> Result {
         // Nobody will ever look at the heap: as if it had not been started.
         let mut service = SERVICE.lock();
         if timer.bits().is_ok_and(|bits| bits & PENDING != 0) && !service.is_served() {
-            service.heap.remove(id);
+            service.heap.remove_at_once(id);
             set(timer, 0);
             return served;
         }

@@ -77,15 +77,14 @@ impl Service {
     }
 
     fn is_due(&self, now: i64) -> bool {
-        self.heap.first().is_some_and(|first| first.deadline.nanos() <= now)
+        self.heap.first().is_some_and(|first| first.nanos() <= now)
     }
 
     /// Takes out the earliest timer if it is due.
     fn take(&mut self, now: i64) -> Option<Due> {
-        let Entry { deadline, timer } = self.heap.first().filter(|first| first.deadline.nanos() <= now)?;
+        let Entry { deadline, timer } = self.heap.pop_due(now)?;
         let timer = find::<Timer>(timer).ok()?;
-        self.heap.pop();
-        if let Some(next) = self.heap.first().and_then(|next| seek::<Timer>(next.timer)) {
+        if let Some(next) = self.heap.peek().and_then(seek::<Timer>) {
             // Often it is taken next, and nobody has touched it since it was started.
             crate::sys::prefetch(next.slot);
         }
@@ -130,7 +129,7 @@ fn after_fork(child: bool, held: bool) {
     }
     raw.reset();
     let mut service = SERVICE.lock();
-    service.heap.clear();
+    service.heap.forget();
     (service.led, service.idle, service.summoned) = (false, 0, 0);
     (service.threads, service.running, service.stale) = (0, 0, false);
     EPOCH.fetch_add(1, Relaxed);
@@ -209,14 +208,14 @@ fn lead(me: Me) -> Option<Due> {
         let mut service = SERVICE.lock();
         let gets_on = service.gets_on();
         let first = service.heap.first();
-        let until = first.map_or(Deadline::after(now, IDLE), |first| first.deadline);
+        let until = first.unwrap_or_else(|| Deadline::after(now, IDLE));
         service.stale = gets_on && until.nanos() <= now;
         let until = if service.stale { Deadline::after(now, LOOK_ON) } else { until };
         if !service.stale
             && let Some(due) = service.take(now)
         {
             service.led = false;
-            if service.heap.first().is_some() {
+            if !service.heap.is_empty() {
                 // If nobody can be had, this thread leads again, after the callback.
                 let _ = see_to_it(service);
             }
@@ -233,7 +232,7 @@ fn lead(me: Me) -> Option<Due> {
 /// The leader ends if there is still nothing to do.
 fn retire() -> bool {
     let mut service = SERVICE.lock();
-    let over = service.heap.first().is_none();
+    let over = service.heap.is_empty();
     if over {
         service.led = false;
         service.threads -= 1;
@@ -312,7 +311,7 @@ fn was_left(due: *mut c_void) {
     service.threads -= 1;
     if service.led && service.stale {
         correct(service);
-    } else if service.heap.first().is_some() {
+    } else if !service.heap.is_empty() {
         let _ = see_to_it(service);
     }
 }

@@ -2,7 +2,7 @@
 
 use core::cell::Cell;
 
-const ROOM: usize = 16;
+const ROOM: usize = 32;
 
 /// Free slots as `kind:8 | index:24`; only the thread that it belongs to uses it.
 pub(crate) struct Cache {

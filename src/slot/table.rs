@@ -23,7 +23,7 @@ pub(crate) struct Table<T> {
 }
 
 /// How many slots go between the stash and a thread's cache at once.
-const SOME: usize = 8;
+const SOME: usize = 16;
 
 const INDEX: u64 = 0xff_ffff;
 const TAG: u64 = INDEX + 1;

@@ -14,7 +14,8 @@ static void leave(struct frame *frame) {
   if (frame->left) frame->left(frame->context);
 }
 
-/* Two callbacks under one frame: `between` says whether the second is to be called here, too. */
+/* Two callbacks under one frame: `between` says whether the second is to be called here, too. It may run other callbacks
+ * that are left by force, whose `left` has then settled what this frame's settles: that must bear to be called again. */
 struct steps {
   int32_t (*between)(void *context);
   void (*left)(void *context);

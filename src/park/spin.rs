@@ -13,7 +13,7 @@ pub(crate) struct Spin {
     until: i64,
 }
 
-/// Steps that only pause; together about a microsecond, or some for a lock.
+/// Steps that only pause: together less than a microsecond, or some of them for a lock.
 const PAUSES: u32 = 4;
 
 /// The first pause of one who waits for a small word: as short as can be.
@@ -21,8 +21,8 @@ const SOON: u32 = 2;
 
 /// The first pause of one who waits for a lock. Whoever has it takes it again and again at the price of a word that
 /// stays on its processor; each look takes that word away, and a look that finds the lock free makes the two fight for
-/// every turn. Ten turns of short work between two looks serve all better than one.
-const LATER: u32 = 32;
+/// every turn. Some turns of short work between two looks serve all better than one.
+const LATER: u32 = 16;
 
 /// The longest that turns may take, in nanoseconds, unless a single one takes longer.
 #[cfg(not(any(loom, shuttle)))]

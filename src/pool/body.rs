@@ -322,7 +322,12 @@ impl Body {
 
     /// Tasks that nobody has begun.
     pub(super) fn queued(&self) -> u64 {
-        self.injector.length() + self.others(0).map(|seat| seat.ring.length() as u64).sum::<u64>()
+        self.injector.length() + self.queued_at_seats()
+    }
+
+    /// Those of them that threads have taken a share of.
+    pub(super) fn queued_at_seats(&self) -> u64 {
+        self.others(0).map(|seat| seat.ring.length() as u64).sum()
     }
 
     /// Sees to it that somebody looks for what the caller has just queued; says whether a thread must be started.

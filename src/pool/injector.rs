@@ -30,6 +30,8 @@ struct Back {
     to: usize,
     /// The sum of the times of putting: what `Front::times` is less than that is the time spent waiting.
     times: i64,
+    /// The most that a queue with a bound held.
+    most: u64,
 }
 
 /// Where tasks are taken.
@@ -83,7 +85,7 @@ impl Injector {
         let stock = Stock::new()?;
         let first = map()?;
         Ok(Injector {
-            back: End::new(Back { tail: first, to: 0, times: 0 }),
+            back: End::new(Back { tail: first, to: 0, times: 0, most: 0 }),
             front: End::new(Front { head: first, from: 0, times: 0, most: 0, waste: null_mut() }),
             ranks: Ranks::new(),
             stock,
@@ -98,7 +100,7 @@ impl Injector {
         self.back.count.load(SeqCst) - taken
     }
 
-    /// How many tasks there are.
+    /// How many tasks there are: exact for who holds the guard of an end, otherwise never too few.
     #[inline(always)]
     pub(super) fn length(&self) -> u64 {
         self.plain() + self.ranks.length()
@@ -116,13 +118,15 @@ impl Injector {
         let now = crate::time::ticks();
         self.back.with(|back| {
             // Nobody else puts meanwhile, so there are not more than this.
-            if bound != u64::MAX && self.length() >= bound {
+            let length = if bound == u64::MAX { 0 } else { self.length() };
+            if length >= bound {
                 return Err(Error::Full);
             }
             match priority {
                 0 => self.append(back, entry, false)?,
                 _ => self.ranks.put(entry, priority)?,
             }
+            back.most = back.most.max(length + 1);
             back.times = back.times.wrapping_add(now);
             Ok(())
         })
@@ -174,7 +178,7 @@ impl Injector {
                     count += 1;
                 }
             }
-            self.count_taken(count);
+            self.count_taken(front, count);
             Some((first, count))
         })
     }
@@ -184,7 +188,7 @@ impl Injector {
         self.take_with(|front| {
             (self.plain() > 0).then(|| {
                 let entry = self.shift(front);
-                self.count_taken(1);
+                self.count_taken(front, 1);
                 (entry, 1)
             })
         })
@@ -196,7 +200,6 @@ impl Injector {
         }
         let now = crate::time::ticks();
         let (entry, waste) = self.front.with(|front| {
-            // It only grows between two takes.
             front.most = front.most.max(self.length());
             let Some((entry, count)) = work(front) else { return (None, null_mut()) };
             front.times = front.times.wrapping_add(now.wrapping_mul(count as i64));
@@ -221,19 +224,21 @@ impl Injector {
     }
 
     /// So many tasks without priority were read.
-    fn count_taken(&self, count: u64) {
+    fn count_taken(&self, front: &mut Front, count: u64) {
+        // It has only grown since the guard was taken.
+        front.most = front.most.max(self.length());
         self.front.count.store(self.front.count.load(Relaxed) + count, Release);
     }
 
-    /// The most there ever were, and how long all have waited, in ticks.
-    pub(super) fn history(&self) -> (u64, i64) {
+    /// How many there are, the most there ever were, and how long all have waited, in ticks.
+    pub(super) fn history(&self) -> (u64, u64, i64) {
         let now = crate::time::ticks();
         self.back.with(|back| {
             self.front.with(|front| {
                 let length = self.length();
                 let waiting = now.wrapping_mul(length as i64);
                 let waited = front.times.wrapping_add(waiting).wrapping_sub(back.times);
-                (front.most.max(length), waited.max(0))
+                (length, front.most.max(back.most).max(length), waited.max(0))
             })
         })
     }

@@ -466,7 +466,7 @@ fn run_here(me: Me, pool: u64, work: impl FnOnce(&Worker)) -> Result {
 /// as long as it lasts. Nothing here is dropped by unwinding.
 #[inline(always)]
 fn take_part<R>(me: Me, pool: u64, work: impl FnOnce(&Worker) -> R) -> Result<R> {
-    match at_work_in(me, pool, |id| find(id).ok()) {
+    match at_work_in(me, pool) {
         Some(worker) => Ok(work(worker)),
         None => from_outside(me, pool, work),
     }
@@ -474,10 +474,10 @@ fn take_part<R>(me: Me, pool: u64, work: impl FnOnce(&Worker) -> R) -> Result<R>
 
 /// What the thread is at work as in `pool`, if it is and the handle is good.
 #[inline(always)]
-fn at_work_in(me: Me, pool: u64, look: impl FnOnce(u64) -> Option<Live<Pool>>) -> Option<&'static Worker> {
+fn at_work_in(me: Me, pool: u64) -> Option<&'static Worker> {
     let worker = worker::of(me)?;
     let here = worker.body().id == pool && worker.seat().is_some() && worker.body().epoch == epoch();
-    (here && look(pool)?.bits().is_ok()).then_some(worker)
+    (here && find::<Pool>(pool).ok()?.bits().is_ok()).then_some(worker)
 }
 
 /// The same for a thread that comes from outside; out of line, so that the way of recursions stays short.

@@ -214,6 +214,7 @@ unsafe extern "C-unwind" fn was_left(level: *mut c_void) {
             if held && (level.gone.get() || !worker.seat().is_some_and(|seat| seat.forks.pop())) {
                 wait_asleep(worker, fork);
                 say_done(fork);
+                drop(take_failure(fork));
             }
             // The frame of this very step may be passed, too, when a stolen part was left that was done meanwhile.
             level.fork.set(null_mut());
@@ -367,16 +368,21 @@ fn say_done(fork: *mut Fork) {
 /// If a stolen fork has failed, so has the work that it was split off, unless it had before.
 #[cold]
 fn adopt_failure(level: &Level, fork: *mut Fork) {
-    // SAFETY: the fork is done, so it is this thread's again, with a failure in it if it says so; the level's
-    // failure belongs to this thread.
-    unsafe {
-        if (*fork).latch.load(Acquire) == FAILED {
-            let theirs = (*(*fork).failure.get()).assume_init_read();
-            let ours = &mut *level.failure;
-            if !ours.failed {
-                *ours = theirs;
-            }
+    if let Some(theirs) = take_failure(fork) {
+        // SAFETY: the level's failure belongs to this thread.
+        let ours = unsafe { &mut *level.failure };
+        if !ours.failed {
+            *ours = theirs;
         }
+    }
+}
+
+/// The failure of a fork that is done and was stolen; asked for once.
+fn take_failure(fork: *mut Fork) -> Option<Failure> {
+    // SAFETY: the fork is done, so it is this thread's again, with a failure in it if it says so.
+    unsafe {
+        let failed = (*fork).latch.load(Acquire) == FAILED;
+        failed.then(|| (*(*fork).failure.get()).assume_init_read())
     }
 }
 

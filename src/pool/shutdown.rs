@@ -89,10 +89,9 @@ pub(crate) fn destroy(me: Me, pool: u64) -> Result {
     // SAFETY: held just now.
     let held = unsafe { &*body };
     close(held, SHUT);
+    // First: nobody is told that the handle is good after somebody was told that it is not.
+    held.known_as.store(0, SeqCst);
     let closed = Pool::table().close(slot, 0);
-    if closed {
-        held.known_as.store(0, SeqCst);
-    }
     if closed && !held.plan.daemon && held.epoch == epoch() {
         ORPHANS.fetch_add(1, SeqCst);
         held.orphan.store(1, SeqCst);

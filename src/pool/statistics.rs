@@ -32,7 +32,7 @@ pub(crate) fn statistics(me: Me, pool: u64) -> Result<Statistics> {
             let goes_on = if since == 0 { 0 } else { now.saturating_sub(since).max(0) };
             run_ns = run_ns.saturating_add(seat.worked.load(Relaxed)).saturating_add(goes_on);
         }
-        let (most, waited) = body.injector.history();
+        let (queued, most, waited) = body.injector.history();
         let ticks = crate::time::ticks().wrapping_sub(body.born.1).max(1) as i128;
         let wait_ns = (waited as i128 * (now - body.born.0) as i128 / ticks) as i64;
         let blocked = body.idle.blocked();
@@ -41,7 +41,7 @@ pub(crate) fn statistics(me: Me, pool: u64) -> Result<Statistics> {
             busy: counts.busy().saturating_sub(blocked),
             idle: counts.of(SEARCHING) + counts.of(SLEEPING),
             blocked,
-            queued: body.queued() as i64,
+            queued: (queued + body.queued_at_seats()) as i64,
             done,
             most_queued: most as i64,
             wait_ns,

@@ -2,7 +2,8 @@
 //!
 //! They could all stand on the table's free stack, but each step down a stack waits for the slot above to arrive
 //! from the processor that freed it. Here their indices lie side by side. Nobody waits for the stash: who finds
-//! it in use, or full, or empty, turns to the stack. So it does no harm if a thread vanishes in a fork while it has it.
+//! it in use, or full, or empty, turns to the stack. A thread that vanishes in a fork while it has it takes no more along
+//! than the slots in it.
 
 use crate::atomic::{AtomicU32, Ordering::*};
 use core::cell::UnsafeCell;

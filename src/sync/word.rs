@@ -344,7 +344,8 @@ impl Word {
             } else if bits & STARVING == 0 && wait.age() >= patience() {
                 // Awake, and so served at once by the next release.
                 if self.exchange_weak(bits, bits | STARVING | WAKING) {
-                    spin = Spin::for_lock();
+                    // It is granted next, and nobody fights for it then.
+                    spin = Spin::short();
                 }
             } else if bits & WAKING == 0 || self.exchange_weak(bits, settled) {
                 woken = wait.sleep(&self.head.state, settled);

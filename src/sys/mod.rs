@@ -129,9 +129,9 @@ pub(crate) unsafe fn discard(place: *mut u8, bytes: usize) {
 #[inline(always)]
 pub(crate) fn prefetch<T>(place: &T) {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: a hint, which neither reads nor writes; processors without it take it for no operation.
+    // SAFETY: a hint, which neither reads nor writes; processors of this architecture without it take it for no operation.
     unsafe {
-        core::arch::asm!("prefetchw [{}]", in(reg) &raw const *place, options(nostack, preserves_flags, readonly));
+        core::arch::asm!("prefetchw [{}]", in(reg) &raw const *place, options(readonly, nostack, preserves_flags));
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = place;

@@ -5,7 +5,8 @@
 //! - while it runs the library's code they look away (`enter`, `leave`), but not while that calls the user's;
 //! - what it did until now happens before whatever another thread does next (`release`, then `acquire`, of one place).
 //!
-//! Only slow ways come here: with such a tool quick ones find no object (slot/mod.rs).
+//! Only slow ways come here: with such a tool quick ones find no object (slot/mod.rs), nor the pool that a thread is at
+//! work in (`known_as` in pool/body.rs).
 
 pub(crate) use told::{acquire, enter, is_tsan, leave, present, release, step_back, step_out, watch};
 

@@ -38,9 +38,19 @@ impl Heap {
         self.entries.len() == self.dead
     }
 
-    /// The earliest deadline, or one before it that is of no use any more.
+    /// The earliest deadline, or one before it whose entry is dead since the last `trim`.
     pub(super) fn first(&self) -> Option<Deadline> {
         self.entries.first().map(|entry| entry.deadline)
+    }
+
+    /// Drops what is dead and stands first.
+    pub(super) fn trim(&mut self) {
+        while let Some(&first) = self.entries.first()
+            && !self.is_alive(first)
+        {
+            self.drop_first();
+            self.dead -= 1;
+        }
     }
 
     /// Puts an entry in, leaving room for so many others; says whether it is the earliest now.
@@ -56,17 +66,14 @@ impl Heap {
         Ok(self.rise(self.entries.len() - 1, entry) == 0)
     }
 
-    /// Takes out the earliest entry if it is due, and all dead ones before it.
+    /// Takes out the earliest entry if it is due; dead ones stand first neither before nor after.
     pub(super) fn pop_due(&mut self, now: i64) -> Option<Entry> {
-        while let Some(&first) = self.entries.first().filter(|first| first.deadline.nanos() <= now) {
-            self.drop_first();
-            if self.is_alive(first) {
-                self.alive[index_of(first.timer) as usize] = 0;
-                return Some(first);
-            }
-            self.dead -= 1;
-        }
-        None
+        self.trim();
+        let first = self.entries.first().copied().filter(|first| first.deadline.nanos() <= now)?;
+        self.drop_first();
+        self.alive[index_of(first.timer) as usize] = 0;
+        self.trim();
+        Some(first)
     }
 
     /// The timer that probably comes next.
@@ -88,14 +95,13 @@ impl Heap {
 
     /// Takes out the entry of a timer that may get another one before its time: nothing of it may stay.
     pub(super) fn remove_at_once(&mut self, timer: u64) {
-        self.remove(timer);
+        self.alive[index_of(timer) as usize] = 0;
         self.bury();
     }
 
     /// Forgets all entries, also those that nobody took out, but not the memory.
     pub(super) fn forget(&mut self) {
         self.entries.clear();
-        self.alive.fill(0);
         self.dead = 0;
     }
 

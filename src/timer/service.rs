@@ -207,6 +207,7 @@ fn lead(me: Me) -> Option<Due> {
         let now = crate::time::now();
         let mut service = SERVICE.lock();
         let gets_on = service.gets_on();
+        service.heap.trim();
         let first = service.heap.first();
         let until = first.unwrap_or_else(|| Deadline::after(now, IDLE));
         service.stale = gets_on && until.nanos() <= now;

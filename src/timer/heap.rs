@@ -196,12 +196,14 @@ mod tests {
             assert_eq!(heap.is_empty(), expected.is_empty());
         }
         expected.sort();
-        for (deadline, index) in expected {
+        let deadlines: Vec<_> = expected.iter().map(|&(deadline, _)| Deadline::at(deadline as i64)).collect();
+        for (i, (deadline, index)) in expected.into_iter().enumerate() {
             assert!(heap.pop_due(deadline as i64 - 1).is_none());
             let first = heap.pop_due(deadline as i64).unwrap();
-            assert_eq!((first.deadline, first.timer), (Deadline::at(deadline as i64), entry(0, index).timer));
+            assert_eq!((first.deadline, first.timer), (deadlines[i], entry(0, index).timer));
+            assert_eq!(heap.first(), deadlines.get(i + 1).copied(), "nothing dead stands first");
         }
-        assert!(heap.is_empty() && heap.pop_due(i64::MAX).is_none() && heap.entries.is_empty());
+        assert!(heap.is_empty() && heap.entries.is_empty());
     }
 
     #[test]

@@ -238,9 +238,7 @@ impl Live<Queue> {
             }
         }
         let left = inside::wait_until_left(self.id);
-        if let Some((kind, index)) = Queue::table().recycle(self, Some(me.cache())) {
-            sync::push_free(kind, index);
-        }
+        sync::recycle(self, Some(me));
         if left {
             // SAFETY: it was this queue's, `close` made it this call's alone, and nobody is inside any more.
             let body_ref = unsafe { &*body };

@@ -22,7 +22,11 @@ static ANSWERS: [AtomicPtr<Answers>; KINDS] = [const { AtomicPtr::new(null_mut()
 /// From now on `kind` answers; the same answers may be set again.
 pub(crate) fn set_answers(kind: u8, answers: &'static Answers) {
     if let Some(place) = ANSWERS.get(kind as usize) {
-        place.store((answers as *const Answers).cast_mut(), Release);
+        let answers = (answers as *const Answers).cast_mut();
+        // Seldom written, so that those who make objects share what they read.
+        if place.load(Relaxed) != answers {
+            place.store(answers, Release);
+        }
     }
 }
 

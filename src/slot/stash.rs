@@ -17,6 +17,8 @@ const ROOM: usize = 16;
 /// The indices, used by whoever has exchanged `taken` from 0 to 1.
 pub(super) struct Stash {
     taken: AtomicU32,
+    /// How many there were when it was used last: who sees none need not look.
+    seen: AtomicU32,
     inner: UnsafeCell<Inner>,
 }
 
@@ -31,24 +33,37 @@ unsafe impl Sync for Stash {}
 impl Stash {
     #[cfg(not(loom))]
     pub(super) const fn new() -> Stash {
-        Stash { taken: AtomicU32::new(0), inner: UnsafeCell::new(Inner { count: 0, free: [0; ROOM] }) }
+        Stash {
+            taken: AtomicU32::new(0),
+            seen: AtomicU32::new(0),
+            inner: UnsafeCell::new(Inner { count: 0, free: [0; ROOM] }),
+        }
     }
 
     #[cfg(loom)]
     pub(super) fn new() -> Stash {
-        Stash { taken: AtomicU32::new(0), inner: UnsafeCell::new(Inner { count: 0, free: [0; ROOM] }) }
+        Stash {
+            taken: AtomicU32::new(0),
+            seen: AtomicU32::new(0),
+            inner: UnsafeCell::new(Inner { count: 0, free: [0; ROOM] }),
+        }
     }
 
     fn with<R>(&self, work: impl FnOnce(&mut Inner) -> R) -> Option<R> {
         self.taken.compare_exchange_weak(0, 1, Acquire, Relaxed).ok()?;
         // SAFETY: until `taken` is 0 again nobody else uses it, and `work` keeps no reference.
-        let result = work(unsafe { &mut *self.inner.get() });
+        let inner = unsafe { &mut *self.inner.get() };
+        let result = work(inner);
+        self.seen.store(inner.count as u32, Relaxed);
         self.taken.store(0, Release);
         Some(result)
     }
 
     /// Takes the latest, as many as there are; says how many.
     pub(super) fn take(&self, into: &mut [u32]) -> usize {
+        if self.seen.load(Relaxed) == 0 {
+            return 0;
+        }
         let taken = self.with(|inner| {
             let count = inner.count.min(into.len());
             let from = inner.count - count;

@@ -160,10 +160,17 @@ impl<T: Object> Table<T> {
             if next >= T::MOST {
                 return Err(Error::NoMemory);
             }
-            // The chunk comes first, so that a failure loses no index.
+            // The chunk comes first, so that a failure loses no index; of one chunk, as many as the cache has room for.
             self.slots.reach(next)?;
-            match self.fresh.compare_exchange_weak(next, next + 1, AcqRel, Relaxed) {
-                Ok(_) => return Ok(next),
+            let rest = (T::MOST - next).min(CHUNK as u32 - next % CHUNK as u32);
+            let count = cache.map_or(1, |cache| rest.min(SOME.min(1 + cache.room()) as u32));
+            match self.fresh.compare_exchange_weak(next, next + count, AcqRel, Relaxed) {
+                Ok(_) => {
+                    for index in (next + 1..next + count).rev() {
+                        let _none_left_over = cache.and_then(|cache| cache.put(T::KIND, index));
+                    }
+                    return Ok(next);
+                }
                 Err(now) => next = now,
             }
         }

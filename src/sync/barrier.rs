@@ -314,7 +314,7 @@ impl Live<Barrier> {
         });
         body.guard.leave();
         closed?;
-        super::recycle(self, me);
+        super::recycle(self, Some(me));
         Ok(())
     }
 

@@ -318,7 +318,7 @@ impl Live<Condition> {
             _ if close() => under.disown(),
             _ => return self.bits().and(Err(Error::Busy)),
         }
-        super::recycle(self, me);
+        super::recycle(self, Some(me));
         Ok(())
     }
 

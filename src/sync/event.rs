@@ -165,7 +165,7 @@ impl Live<Event> {
                     // One who counted itself in just now finds the end of this life.
                     park::wake(&self.slot.head.state, u32::MAX);
                 }
-                super::recycle(self, me);
+                super::recycle(self, Some(me));
                 return Ok(());
             }
         }

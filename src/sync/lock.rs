@@ -89,7 +89,7 @@ pub(super) fn close<T: Object>(object: Live<T>, me: Me, may: impl FnOnce() -> bo
         }
     }
     if may() && T::table().close(object, LOCKED | CLOSING) {
-        super::recycle(object, me);
+        super::recycle(object, Some(me));
         return Ok(());
     }
     // Nobody counts itself in while it is closing, so the bits are still these two.

@@ -104,7 +104,7 @@ mod by_id {
             kind::SEMAPHORE => Semaphore::table().push(index),
             kind::EVENT => Event::table().push(index),
             kind::BARRIER => Barrier::table().push(index),
-            // Threads, locals and timers are not cached: they come and go under a lock anyway.
+            // Threads and locals are not cached: they come and go under a lock anyway.
             _ => {
                 if let Some(answers) = answers_of(handle(of, index, 0)) {
                     (answers.push_free)(index);
@@ -115,8 +115,8 @@ mod by_id {
 }
 
 /// Gives back the slot of an object that has ended.
-fn recycle<T: crate::slot::Object>(object: crate::slot::Live<T>, me: crate::park::Me) {
-    if let Some((kind, index)) = T::table().recycle(object, Some(me.cache())) {
+pub(crate) fn recycle<T: crate::slot::Object>(object: crate::slot::Live<T>, me: Option<crate::park::Me>) {
+    if let Some((kind, index)) = T::table().recycle(object, me.map(crate::park::Me::cache)) {
         push_free(kind, index);
     }
 }

@@ -181,7 +181,7 @@ impl Live<Semaphore> {
                     // One who counted itself in just now finds the end of this life.
                     park::wake(&self.slot.head.state, u32::MAX);
                 }
-                super::recycle(self, me);
+                super::recycle(self, Some(me));
                 return Ok(());
             }
         }

@@ -19,9 +19,9 @@ use crate::atomic::{AtomicI64, AtomicPtr, AtomicU32, Ordering::*};
 use crate::error::{Error, Result};
 use crate::frame::{self, Callback, NOTHING};
 use crate::park::{self, Me, Wait, Woken};
-use crate::slot::{Live, OPEN, Object, Table, find, kind};
+use crate::slot::{Answers, Live, OPEN, Object, Table, find, kind, set_answers};
 use crate::sys::tools;
-use crate::thread::callback;
+use crate::thread::{self, callback};
 use crate::time::{Deadline, Timeout};
 use core::ffi::c_void;
 use core::ptr::null_mut;
@@ -70,6 +70,10 @@ impl Remains {
     }
 }
 
+/// A timer's slot may be kept by a thread's cache; nobody waits for the other two.
+static ANSWERS: Answers =
+    Answers { push_free: |index| Timer::table().push(index), awaited_owner: |_| None, forget: |_| {} };
+
 /// Makes a timer that is not started; on failure the argument stays the caller's.
 pub(crate) fn create(
     interval_ns: i64,
@@ -88,7 +92,8 @@ pub(crate) fn create(
         body.arg.store(arg, Relaxed);
         body.destructor.store(destructor.map_or(null_mut(), |call| call as *mut ()), Relaxed);
     };
-    Ok(Timer::table().create(None, 0, fill)?.id)
+    set_answers(kind::TIMER, &ANSWERS);
+    Ok(Timer::table().create(thread::known().map(Me::cache), 0, fill)?.id)
 }
 
 /// Starts the clock; the callback runs `interval_ns` from now.
@@ -264,7 +269,7 @@ fn close(timer: Live<Timer>, free: bool) -> Result {
         }
     }
     if free {
-        let _ = Timer::table().recycle(timer, None);
+        crate::sync::recycle(timer, thread::known());
     }
     Ok(())
 }

@@ -88,6 +88,16 @@ pub(crate) enum Seed {
     Permit,
     /// Future: whoever takes its entry out of the queue begins it, whatever became of it.
     Claim,
+    /// Future: a change of its word publishes nothing.
+    Settle,
+    /// Future: whoever ends it or gives it up does not wake those who wait for it.
+    Await,
+    /// Future: those who wait for one of many are woken before the word changes on which they sleep.
+    Watch,
+    /// Future: whoever lets it go looks whether somebody else keeps it before he has done so, and not after.
+    Last,
+    /// Future: it ends although a callback is being added.
+    Listing,
     /// Guard: who takes it after a sleep does not say that others may sleep.
     Guard,
     /// Lock: released without release ordering.

@@ -30,9 +30,11 @@ mod pool;
 mod pool {
     mod deque;
     mod entry;
+    mod handle;
     mod idle;
     mod models;
     mod ring;
+    mod word;
 }
 mod queue;
 mod slot;

@@ -1,6 +1,7 @@
 //! What is called when a future is done: once, in the order of adding, outside all locks.
 
 use super::future::{self, Future};
+use super::word;
 use crate::atomic::Ordering::*;
 use crate::error::{Error, Result};
 use crate::frame::{self, Callback, Left, NOTHING};
@@ -100,7 +101,7 @@ fn called_with(id: u64) -> Option<&'static Run> {
 /// The future that a running callback calls `id`, although somebody else has given its handle up meanwhile.
 pub(super) fn still_shown(id: u64) -> Option<Live<Future>> {
     let run = called_with(id)?;
-    let (number, hidden) = future::show(run.slot?, run.index);
+    let (number, hidden) = word::show(run.slot?, run.index);
     run.hidden.set(run.hidden.get() | hidden);
     Some(Live { slot: run.slot?, id: number })
 }
@@ -141,7 +142,7 @@ fn open(place: *mut Node) -> Node {
 fn call(place: *mut Node, number: u64, slot: Option<&'static Slot<Future>>, index: u32) -> *mut Node {
     let node = open(place);
     let rest = node.next;
-    let (number, hidden) = slot.map_or((number, false), |slot| future::show(slot, index));
+    let (number, hidden) = slot.map_or((number, false), |slot| word::show(slot, index));
     let innermost = innermost();
     let outer = innermost.map_or(core::ptr::null(), |place| place.get().cast());
     let run = Run { node, number: Cell::new(number), slot, index, rest, hidden: Cell::new(hidden), outer };
@@ -165,7 +166,7 @@ fn called(run: &Run) {
         unsafe { frame::call(destructor, run.node.arg, NOTHING) };
     }
     if let Some(slot) = run.slot.filter(|_| run.hidden.get()) {
-        future::hide(slot);
+        word::hide(slot);
     }
 }
 
@@ -174,7 +175,7 @@ fn call_all(mut first: *mut Node, slot: &'static Slot<Future>, index: u32) {
     while !first.is_null() {
         first = call(first, 0, Some(slot), index);
     }
-    future::let_go(slot, index, future::BUSY);
+    word::let_go(slot, index, word::BUSY);
 }
 
 /// Takes the list of a done future and turns it round: the first added comes first.

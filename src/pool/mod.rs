@@ -8,6 +8,7 @@
 //! | body                          | what a pool consists of                                     |
 //! | run                           | one task from begin to end                                  |
 //! | future, callbacks, wait       | results that come later                                     |
+//! | word, handle                  | how far a future is, to those at it and to those outside    |
 //! | group, map                    | tasks that belong together                                  |
 //! | parallel, invoke, range       | work that is split where somebody has nothing to do         |
 
@@ -17,6 +18,7 @@ mod deque;
 mod entry;
 pub(crate) mod future;
 pub(crate) mod group;
+mod handle;
 mod idle;
 mod injector;
 pub(crate) mod invoke;
@@ -34,6 +36,7 @@ mod shutdown;
 mod statistics;
 mod stock;
 pub(crate) mod wait;
+mod word;
 mod work;
 mod worker;
 
@@ -435,7 +438,7 @@ pub(crate) fn submit(me: Me, pool: u64, target: Target, arg: *mut c_void, priori
         Ok(()) => Ok(future.id),
         Err(Error::CallerRuns) => {
             let ran = run_here(me, pool, |worker| {
-                if future::claim(me, slot) {
+                if word::claim(me, slot) {
                     run::task(worker, slot, index);
                 }
             });

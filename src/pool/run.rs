@@ -4,6 +4,7 @@ use super::body::Body;
 use super::callbacks;
 use super::future::{self, Future};
 use super::parallel;
+use super::word;
 use super::work;
 use super::worker::Worker;
 use crate::atomic::Ordering::*;
@@ -150,7 +151,7 @@ fn settle(running: &Running, by_force: bool) {
             let text = core::mem::replace(&mut failure.message, Text::EMPTY);
             let listed = match failure.failed {
                 true => future::fail(slot, index, failure.code, text),
-                false => future::finish(slot, index, running.result.get()),
+                false => word::finish(slot, index, running.result.get()),
             };
             if listed {
                 if work::stop_finishing(worker) {

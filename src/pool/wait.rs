@@ -1,9 +1,10 @@
 //! Waiting for futures: anybody may; a worker first does what it waits for, and is replaced while it sleeps.
 
-use super::future::{self, AWAITED, Future, WATCH, WATCHED};
+use super::future::{self, Future};
 use super::idle::TAKEN;
 use super::life;
 use super::run;
+use super::word::{self, WATCH, WATCHED};
 use super::worker::{self, Worker};
 use crate::atomic::Ordering::*;
 use crate::error::{Error, Result};
@@ -22,9 +23,9 @@ pub(crate) fn result(me: Me, id: u64, timeout: Timeout) -> Result<*mut c_void> {
 }
 
 fn result_of(me: Me, future: Live<Future>, timeout: Timeout) -> Result<*mut c_void> {
-    match until_done(me, future, timeout)? & future::STATE {
-        future::FINISHED => future.value(),
-        future::FAILED => {
+    match until_done(me, future, timeout)? & word::STATE {
+        word::FINISHED => future.value(),
+        word::FAILED => {
             let copied = future.with_failure(|code, text| (code, Text::copy(text)))?;
             if let Ok(control) = current::own(me) {
                 let message = copied.1.unwrap_or(Text::EMPTY);
@@ -32,7 +33,7 @@ fn result_of(me: Me, future: Live<Future>, timeout: Timeout) -> Result<*mut c_vo
             }
             Err(Error::Failed)
         }
-        future::BROKEN => Err(Error::Broken),
+        word::BROKEN => Err(Error::Broken),
         _ => Err(Error::Cancelled),
     }
 }
@@ -44,31 +45,31 @@ pub(crate) fn failure<R>(
     timeout: Timeout,
     mut work: impl FnMut(i32, &str) -> R,
 ) -> Result<R> {
-    future::with(id, |future| match until_done(me, future, timeout)? & future::STATE {
-        future::FINISHED => Err(Error::NotFailed),
-        future::FAILED => future.with_failure(&mut work),
-        future::BROKEN => Err(Error::Broken),
+    future::with(id, |future| match until_done(me, future, timeout)? & word::STATE {
+        word::FINISHED => Err(Error::NotFailed),
+        word::FAILED => future.with_failure(&mut work),
+        word::BROKEN => Err(Error::Broken),
         _ => Err(Error::Cancelled),
     })
 }
 
 fn state(id: u64) -> Result<u32> {
-    future::with(id, |future| Ok(future.seen()? & future::STATE))
+    future::with(id, |future| Ok(future.seen()? & word::STATE))
 }
 
 /// Whether it was cancelled before it began.
 pub(crate) fn is_cancelled(id: u64) -> Result<bool> {
-    state(id).map(|state| matches!(state, future::CANCELLED | future::NOTIFIED))
+    state(id).map(|state| matches!(state, word::CANCELLED | word::NOTIFIED))
 }
 
 /// Whether it has begun and is not done.
 pub(crate) fn is_running(id: u64) -> Result<bool> {
-    state(id).map(|state| state == future::RUNNING)
+    state(id).map(|state| state == word::RUNNING)
 }
 
 /// Whether its result is there, or it is known that there will be none.
 pub(crate) fn is_done(id: u64) -> Result<bool> {
-    state(id).map(future::is_done)
+    state(id).map(word::is_done)
 }
 
 /// Waits until the future is done; its bits then.
@@ -76,7 +77,7 @@ fn until_done(me: Me, future: Live<Future>, timeout: Timeout) -> Result<u32> {
     let mut spin = Spin::long();
     loop {
         let bits = future.seen()?;
-        if future::is_done(bits) {
+        if word::is_done(bits) {
             return Ok(bits);
         }
         if future.is_lost(bits) {
@@ -111,7 +112,7 @@ fn sleep_until_done(me: Me, future: Live<Future>, wait: &Wait, endless: bool) ->
     let mut woken = Woken::LookAgain;
     loop {
         let bits = future.seen()?;
-        if future::is_done(bits) {
+        if word::is_done(bits) {
             return Ok(bits);
         }
         if future.is_lost(bits) {
@@ -124,20 +125,16 @@ fn sleep_until_done(me: Me, future: Live<Future>, wait: &Wait, endless: bool) ->
         {
             return Err(Error::Cycle);
         }
-        if bits & AWAITED != 0 || future.flag(AWAITED)? {
-            woken = wait.sleep(&future.slot.head.state, bits | AWAITED);
-        }
+        woken = future.sleep(wait, bits)?;
     }
 }
 
 /// A worker does what it waits for, if nobody has begun it and it is a task of its own pool.
 fn do_awaited(worker: &Worker, future: Live<Future>) -> bool {
     let may = future.slot.body.pool.load(Relaxed) == worker.body().id
-        && future
-            .bits()
-            .is_ok_and(|bits| bits & future::STATE == future::PENDING && bits & future::QUEUED != 0)
+        && future.bits().is_ok_and(|bits| bits & word::STATE == word::PENDING && bits & word::QUEUED != 0)
         && worker.has_stack();
-    if may && future::claim_awaited(worker.me, future) {
+    if may && future.claim_awaited(worker.me) {
         run::task(worker, future.slot, future.index());
         return true;
     }
@@ -149,7 +146,7 @@ fn do_awaited(worker: &Worker, future: Live<Future>) -> bool {
 fn is_stuck(me: Me, future: Live<Future>, bits: u32) -> bool {
     let Some(worker) = worker::of(me) else { return false };
     let body = worker.body();
-    if bits & future::STATE != future::PENDING || future.slot.body.pool.load(Relaxed) != body.id {
+    if bits & word::STATE != word::PENDING || future.slot.body.pool.load(Relaxed) != body.id {
         return false;
     }
     let counts = body.idle.counts();
@@ -206,7 +203,7 @@ pub(crate) fn several(me: Me, ids: &[u64], when: When, timeout: Timeout, flags: 
     };
     if matches!(waited, Ok(()) | Err(Error::Timeout)) && !flags.is_null() {
         for (at, &id) in ids.iter().enumerate() {
-            let done = future::with(id, Live::seen).is_ok_and(future::is_done);
+            let done = future::with(id, Live::seen).is_ok_and(word::is_done);
             // SAFETY: the caller has as many flags as futures.
             unsafe { flags.add(at).write(done as i32) };
         }
@@ -270,7 +267,7 @@ fn look(me: Me, ids: &[u64], when: When, works: bool) -> Result<bool> {
     let mut done = 0;
     for &id in ids {
         let mut bits = future::with(id, Live::seen)?;
-        if !future::is_done(bits) {
+        if !word::is_done(bits) {
             let future = find::<Future>(id)?;
             if future.is_lost(bits) {
                 return Err(Error::Forked);
@@ -281,7 +278,7 @@ fn look(me: Me, ids: &[u64], when: When, works: bool) -> Result<bool> {
             }
             bits = future.seen()?;
         }
-        if when == When::FirstCompleted || matches!(bits & future::STATE, future::FAILED | future::BROKEN) {
+        if when == When::FirstCompleted || matches!(bits & word::STATE, word::FAILED | word::BROKEN) {
             return Ok(true);
         }
         done += 1;

@@ -7,7 +7,7 @@ use super::idle::SEARCHING;
 use super::leads::{self, Work, work_of};
 use super::life::call;
 use super::worker::Worker;
-use super::{map, parallel, run};
+use super::{map, parallel, run, word};
 use crate::atomic::Ordering::*;
 use crate::slot::Slot;
 use crate::sys::tools;
@@ -27,7 +27,7 @@ fn perform(worker: &Worker, entry: Entry) {
     say_taken(worker.body(), entry);
     match work_of(entry) {
         Work::Callback(callback) => run::callback(worker, callback, entry.arg),
-        Work::Future(slot, index) if future::claim(worker.me, slot) => run::task(worker, slot, index),
+        Work::Future(slot, index) if word::claim(worker.me, slot) => run::task(worker, slot, index),
         Work::Future(slot, index) => leave_entry(worker.body(), slot, index),
         Work::Group(group) => super::group::run_ticket(worker, group),
         Work::Map(job) => map::run_ticket(worker, job),
@@ -35,28 +35,27 @@ fn perform(worker: &Worker, entry: Entry) {
     }
 }
 
-/// The entry of a future that was cancelled, or begun by one who waited for it.
+/// The entry of a future that was cancelled, or begun by one who waited for it. Seldom, so it stands outside the loop
+/// that comes here.
+#[inline(never)]
 fn leave_entry(body: &Body, slot: &'static Slot<Future>, index: u32) {
     tools::acquire(&slot.head);
     let arg = future::work(slot).1;
-    let cancelled =
-        matches!(slot.head.state.load(SeqCst) as u32 & future::STATE, future::CANCELLED | future::BROKEN);
-    future::let_go(slot, index, future::QUEUED);
-    if cancelled {
+    if word::leave(slot, index) {
         run::destroy_argument(body, arg);
     }
 }
 
 /// Ends what was taken out of a queue and will not run; runs destructors.
 pub(super) fn drop_entry(body: &Body, entry: Entry) {
-    let state = if body.state.load(SeqCst) == BROKEN { future::BROKEN } else { future::CANCELLED };
+    let state = if body.state.load(SeqCst) == BROKEN { word::BROKEN } else { word::CANCELLED };
     say_taken(body, entry);
     match work_of(entry) {
         Work::Callback(_) => run::destroy_argument(body, entry.arg),
         Work::Future(slot, index) => {
             tools::acquire(&slot.head);
             let arg = future::work(slot).1;
-            match future::drop_task(slot, index, state) {
+            match word::drop_task(slot, index, state) {
                 true => run::destroy_argument(body, arg),
                 false => leave_entry(body, slot, index),
             }

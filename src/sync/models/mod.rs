@@ -21,6 +21,7 @@ macro_rules! in_models {
         }
     )*};
 }
+pub(crate) use in_models;
 
 mod barrier;
 mod condition;

@@ -90,6 +90,8 @@ pub(crate) enum Seed {
     Claim,
     /// Future: a change of its word publishes nothing.
     Settle,
+    /// Future: what is written for the next life of its slot may be seen before the end of the last.
+    Next,
     /// Future: whoever ends it or gives it up does not wake those who wait for it.
     Await,
     /// Future: those who wait for one of many are woken before the word changes on which they sleep.

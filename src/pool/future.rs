@@ -4,7 +4,7 @@
 //! reads that looks afterwards whether the future still lives.
 
 use super::callbacks;
-use super::word::{self, FAILED, Kept, LISTING, PENDING, QUEUED, RUNNING, STATE, change, is_done};
+use super::word::{self, FAILED, Kept, LISTING, PENDING, QUEUED, RUNNING, STATE, change, is_done, write};
 use crate::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
 use crate::error::{Error, Result};
 use crate::frame::Target;
@@ -63,7 +63,8 @@ impl Kept for Future {
 
     fn recycle(future: Live<Future>, bits: u32, me: Option<Me>) {
         if bits & STATE == FAILED {
-            let text = future.slot.body.call.swap(null_mut(), Relaxed).cast::<Text>();
+            // As in `word::write`: whoever finds no text sees that this life is over.
+            let text = future.slot.body.call.swap(null_mut(), Release).cast::<Text>();
             TEXTS.enter();
             if !text.is_null() {
                 // SAFETY: `fail` made it, and it has just been taken out of reach, under the guard of its readers.
@@ -100,8 +101,8 @@ fn awaited_owner(object: u64) -> Option<u64> {
 fn create(me: Me, bits: u32, pool: u64, call: *mut (), arg: *mut c_void) -> Result<Live<Future>> {
     set_answers(kind::FUTURE, &ANSWERS);
     Future::table().create(Some(me.cache()), bits, |body| {
-        body.call.store(call, Relaxed);
-        body.value.store(arg, Relaxed);
+        write(&body.call, call);
+        write(&body.value, arg);
         body.callbacks.store(null_mut(), Relaxed);
         body.pool.store(pool, Relaxed);
         body.epoch.store(super::epoch(), Relaxed);
@@ -142,8 +143,8 @@ pub(super) fn work(slot: &Slot<Future>) -> (Option<Target>, *mut c_void) {
 #[must_use]
 pub(super) fn fail(slot: &'static Slot<Future>, index: u32, code: i32, message: Text) -> bool {
     let text = if message.as_str().is_empty() { null_mut() } else { boxed(message) };
-    slot.body.call.store(text.cast(), Relaxed);
-    slot.body.value.store(core::ptr::without_provenance_mut(code as u32 as usize), Relaxed);
+    write(&slot.body.call, text.cast());
+    write(&slot.body.value, core::ptr::without_provenance_mut(code as u32 as usize));
     word::end(slot, index, FAILED)
 }
 

@@ -151,10 +151,16 @@ pub(super) fn leave<T: Kept>(slot: &'static Slot<T>, index: u32) -> bool {
     matches!(state, CANCELLED | BROKEN)
 }
 
+/// Writes a part of what is kept. Release: whoever reads what was written for a later life sees, when it looks
+/// afterwards, that the life it means is over.
+pub(super) fn write<P>(place: &AtomicPtr<P>, part: *mut P) {
+    place.store(part, if seeded(Seed::Next) { Relaxed } else { Release });
+}
+
 /// The task has returned. True: callbacks are to be run.
 #[must_use]
 pub(super) fn finish<T: Kept>(slot: &'static Slot<T>, index: u32, value: *mut c_void) -> bool {
-    slot.body.value().store(value, Relaxed);
+    write(slot.body.value(), value);
     end(slot, index, FINISHED)
 }
 

@@ -53,6 +53,21 @@ fn set_by_two() {
     assert!(asks.join().is_none_or(|early| early.addr() == value), "done before its value was there");
 }
 
+/// The result of one that was done is read while the handle is given up and the slot is used again.
+fn asked_while_it_is_replaced() {
+    let future = promise();
+    assert!(set(future, 7));
+    let asks = on(1, future, |_, future| future.value());
+    assert_eq!(future.destroy(me(0)), Ok(()));
+    let next = create(0, 8);
+    assert_eq!(next.index(), future.index());
+    assert!(set(next, 9));
+    match asks.join() {
+        Ok(value) => assert_eq!(value.addr(), 7, "that is the value of another future"),
+        Err(error) => assert_eq!(error, Error::StaleHandle),
+    }
+}
+
 /// One waits until it is done, and another one for a while only.
 fn awaited() {
     let future = task();
@@ -183,7 +198,9 @@ fn claims() {
 #[test]
 fn values() {
     holds("future: set by two", 4, set_by_two);
+    holds("future: asked while it is replaced", 4, asked_while_it_is_replaced);
     finds(Seed::Settle, 3, set_by_two);
+    finds(Seed::Next, 3, asked_while_it_is_replaced);
 }
 
 #[test]

@@ -74,7 +74,7 @@ impl Kept for Future {
 
 /// A future whose value is a number.
 pub(super) fn create(bits: u32, argument: usize) -> Live<Future> {
-    let fill = |body: &Future| body.value.store(without_provenance_mut(argument), Relaxed);
+    let fill = |body: &Future| word::write(&body.value, without_provenance_mut(argument));
     Future::table().create(None, bits, fill).expect("there is room")
 }
 

@@ -4,6 +4,7 @@
 
 pub(crate) mod barrier;
 pub(crate) mod condition;
+mod contended;
 pub(crate) mod event;
 mod guard;
 pub(crate) mod lock;

@@ -46,6 +46,30 @@ TEST(fault_K5_glibc_20973_a_robust_lock_forgets_who_waits) {
   }
 }
 
+static void *inherit_and_end_later(void *arg) {
+  const threading_status status = threading_rlock_acquire(rlock, THREADING_FOREVER);
+  CHECK(THREADING_ACQUIRED(status));
+  const int64_t end = NOW_NS() + (intptr_t)arg * 1000;
+  while (NOW_NS() < end) {
+  }
+  return NULL;
+}
+
+// Heirs come while owners die: one who has just come may inherit before those who wait, and die while they look.
+TEST(fault_K5_heirs_that_come_while_owners_die) {
+  const int64_t end = end_of(700);
+  int rounds = 0;
+  for (; again(rounds, 10, 2000, end); rounds++) {
+    threading_thread heirs[12];
+    OK(threading_rlock_create(&rlock));
+    for (intptr_t i = 0; i < 12; i++) heirs[i] = spawn_thread(inherit_and_end_later, (void *)((rounds + 7 * i) % 90));
+    for (int i = 0; i < 12; i++) finish_thread(heirs[i]);
+    IS(threading_rlock_acquire(rlock, 0), THREADING_OWNER_DEAD);
+    OK(threading_rlock_release(rlock));
+    OK(threading_rlock_destroy(rlock));
+  }
+}
+
 static void *release_once(void *arg) {
   OK(threading_semaphore_release(*(threading_semaphore *)arg, 1));
   return NULL;

@@ -2,6 +2,7 @@
 
 use crate::abi::{self, Pointer};
 use core::ffi::c_char;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 /// Which callback was called, and with what.
@@ -93,8 +94,22 @@ pub(crate) unsafe extern "C-unwind" fn raises(arg: Pointer) -> i32 {
 static OPEN: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 static OPENED: Condvar = Condvar::new();
 
+/// The gate that a task came to last.
+static REACHED: AtomicUsize = AtomicUsize::new(0);
+
+/// Before a task is sent to a gate: numbers come again with each input.
+pub(crate) fn forget_reached() {
+    REACHED.store(0, Ordering::SeqCst);
+}
+
+/// Whether a task stands at this gate, or has.
+pub(crate) fn is_reached(number: usize) -> bool {
+    REACHED.load(Ordering::SeqCst) == number
+}
+
 /// A task that goes on until its gate is opened.
 pub(crate) unsafe extern "C-unwind" fn gate(number: Pointer) {
+    REACHED.store(number as usize, Ordering::SeqCst);
     let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
     while !open.contains(&(number as usize)) {
         open = OPENED.wait(open).unwrap_or_else(PoisonError::into_inner);

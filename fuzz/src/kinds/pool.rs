@@ -4,7 +4,7 @@
 use super::Call;
 use super::future::{Future, State};
 use crate::abi::*;
-use crate::argument::{Argument, Handle, Item, Named, Written};
+use crate::argument::{Handle, Item, Named, Written};
 use crate::callbacks::{self, Called, FAILURE};
 use crate::model::{World, refused};
 use crate::run::{Run, call};
@@ -185,21 +185,25 @@ pub(crate) fn close_gate(run: &Run, id: u64) {
     drop(world);
     let Some(pool) = run.all(Kind::Pool).into_iter().find(|pool| pool.id == id) else { return };
     let callback: Named<Callback> = Named(Some(callbacks::gate), "gate");
+    callbacks::forget_reached();
     call!(run, threading_pool_execute(pool, callback, Item(gate)) => OK);
-    run.say(format!("await_begin({});", pool.shown()));
+    // A task may have left the queue without having begun; then it could still be cancelled.
+    run.say(format!("await_begin({gate});"));
     let begin = Instant::now();
+    while !callbacks::is_reached(gate) {
+        if begin.elapsed() > PATIENCE {
+            run.fail("no worker begins the task");
+        }
+        std::thread::yield_now();
+    }
     let mut now = threading_pool_statistics {
         size: size_of::<threading_pool_statistics>(),
         queued: 1,
         ..Default::default()
     };
-    while now.queued > 0 {
-        // SAFETY: `now` is a variable here.
-        let status = unsafe { threading_pool_stats(id, &mut now) };
-        if status != 0 || begin.elapsed() > PATIENCE {
-            run.fail("no worker begins the task, or the pool does not say what it does");
-        }
-        std::thread::yield_now();
+    // SAFETY: `now` is a variable here.
+    if unsafe { threading_pool_stats(id, &mut now) } != 0 || now.queued != 0 {
+        run.fail("the pool does not say that the task has left the queue");
     }
 }
 

@@ -108,6 +108,8 @@ pub(crate) enum Seed {
     Grant,
     /// RLock: the owner word stays when the lock is given back.
     Owner,
+    /// RLock: who has said that it looked sleeps without looking at the owner again.
+    Heir,
     /// Condition: a timed-out waiter does not look whether it was notified.
     Condition,
     /// Semaphore: the flag for waiters is cleared without looking again.

@@ -12,11 +12,12 @@ use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::AtomicU8;
 
-/// How far the running execution is: nobody can vanish, somebody can, somebody has.
+/// How far the running execution is: nobody can vanish, somebody can, somebody has; or threads end, and nobody vanishes.
 static STAGE: AtomicU8 = AtomicU8::new(NONE);
 const NONE: u8 = 0;
 const MORTAL: u8 = 1;
 const FORKED: u8 = 2;
+const ENDING: u8 = 3;
 
 loom::lazy_static! {
     /// Not 0 after the fork. Looked at by exchanges only, which get the newest value.
@@ -51,6 +52,16 @@ pub(crate) fn mortal<R>(work: impl FnOnce() -> R) -> Option<R> {
 pub(crate) fn expect_fork() {
     let _brought_into_being = FORK.load(Relaxed);
     STAGE.store(MORTAL, Relaxed);
+}
+
+/// Before there are threads: some of them will end, as threads do.
+pub(crate) fn expect_ends() {
+    STAGE.store(ENDING, Relaxed);
+}
+
+/// Whether threads of the running model may have ended.
+pub(crate) fn may_have_ended() -> bool {
+    STAGE.load(Relaxed) == ENDING
 }
 
 /// Those who are mortal take no step more. The caller sees all that they have done.

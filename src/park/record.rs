@@ -372,7 +372,7 @@ pub(crate) enum Fate {
 /// What became of the thread `owner`.
 pub(crate) fn fate(owner: u64) -> Fate {
     #[cfg(loom)]
-    if !crate::atomic::vanish::has_forked() {
+    if !crate::atomic::vanish::has_forked() && !crate::atomic::vanish::may_have_ended() {
         // Until then all threads of a model live.
         return Fate::Lives;
     }

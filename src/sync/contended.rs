@@ -148,14 +148,14 @@ impl Word {
                     // It is granted next, and nobody fights for it then.
                     spin = Spin::short();
                 }
-            } else if bits & WAKING != 0 {
+            } else if bits & WAKING != 0 && !super::seeded(super::Seed::Heir) {
                 // Then it looks once more: who tells that an owner has died, or of a cycle, changes the word by this
                 // flag, so it is told only of what comes after the flag is gone.
                 if self.exchange_weak(bits, settled) {
                     look_for_cycle = endless && on_cycle == OnCycle::Fail;
                 }
-            } else {
-                woken = wait.sleep(&self.head.state, bits);
+            } else if bits & WAKING == 0 || self.exchange_weak(bits, settled) {
+                woken = wait.sleep(&self.head.state, settled);
                 look_for_cycle = endless && on_cycle == OnCycle::Fail;
                 spin = Spin::for_lock();
             }

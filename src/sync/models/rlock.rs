@@ -1,6 +1,7 @@
 //! RLock: one thread at a time, as deep as it likes; to all others it is held.
 
 use super::*;
+use crate::atomic::vanish;
 use crate::error::Error;
 use crate::park::Wait;
 use crate::sync::rlock::{RLock, create};
@@ -119,6 +120,39 @@ fn a_cycle_is_found() {
     let found = tasks.map(Task::join);
     assert!(found.contains(&Ok(())), "one of them could go on");
     locks.into_iter().for_each(unused);
+}
+
+/// The thread ends, holding the lock; those who wait for it are told.
+fn end_holding(lock: Live<RLock>, me: Me) {
+    me.record().bury();
+    // An exchange, as in `load_in_order`: either this thread sees who waits, or they see that it has ended.
+    lock.slot.head.state.fetch_or(0, SeqCst);
+    lock.word().look_again();
+}
+
+/// An owner has ended and told the one who waits; another one comes, inherits at once perhaps, and ends, too.
+fn owners_end() {
+    vanish::expect_ends();
+    let lock = rlock();
+    lock.acquire(me(0), Timeout::FOREVER).unwrap();
+    lock.word().count_in().unwrap();
+    end_holding(lock, me(0));
+    let waiting = spawn(1, move |me| {
+        assert_eq!(lock.word().acquire_counted(me), Err(Error::OwnerDead));
+        end_holding(lock, me);
+    });
+    let coming = spawn(2, move |me| {
+        assert_eq!(lock.acquire(me, Timeout::FOREVER), Err(Error::OwnerDead));
+        end_holding(lock, me);
+    });
+    waiting.join();
+    coming.join();
+}
+
+#[test]
+fn ends() {
+    holds("rlock: each owner ends", 3, owners_end);
+    finds(Seed::Heir, 3, owners_end);
 }
 
 #[test]

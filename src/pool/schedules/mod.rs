@@ -12,6 +12,7 @@ mod together;
 use super::*;
 use crate::atomic::{Seed, plant};
 use crate::sync::barrier::{self, Barrier};
+use crate::time::Timeout;
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 use std::cell::Cell;

@@ -108,7 +108,7 @@ pub(super) const EMPTYING: u32 = 2;
 /// The initializer has failed: what is queued is broken.
 pub(super) const BROKEN: u32 = 3;
 
-/// Who puts or takes a task reads all of it: so what is written for each task, or often, has cache lines of its own.
+/// Whoever puts or takes a task reads its first part: what is written for each task, or often, has other cache lines.
 #[repr(C, align(128))]
 pub(super) struct Body {
     // ---- Read with each task, written seldom ----

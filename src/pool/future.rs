@@ -72,9 +72,7 @@ impl Kept for Future {
             }
             TEXTS.leave();
         }
-        if let Some((kind, index)) = Future::table().recycle(future, me.map(Me::cache)) {
-            crate::sync::push_free(kind, index);
-        }
+        crate::sync::recycle(future, me);
     }
 }
 

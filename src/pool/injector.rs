@@ -4,12 +4,12 @@
 //! take, who hold it once for many tasks. So the two do not wait for each other, and each end has cache lines of its
 //! own. Each counts in a word outside of its guard; whoever looks for work reads these and takes no guard.
 //!
-//! | word    | counts                                    | written                                              |
-//! |---------|-------------------------------------------|------------------------------------------------------|
-//! | `put`   | tasks without priority, ever              | under the back guard, after the task is in its place |
-//! | `taken` | those of them that were taken             | under the front guard, after they were read          |
+//! | word          | counts                              | written                                              |
+//! |---------------|-------------------------------------|------------------------------------------------------|
+//! | `back.count`  | tasks without priority, ever        | under the back guard, after the task is in its place |
+//! | `front.count` | those of them that were taken       | under the front guard, after they were read          |
 //!
-//! A task is published by the release store of `put` and taken after an acquire load of it; so is the chunk that it
+//! A task is published by the release store of `back.count` and taken after an acquire load of it; so is the chunk that it
 //! stands in. A place is written once, until its chunk is retired: by one who has taken all that was in it, under the
 //! front guard, and who therefore has seen that the list goes on behind it. Nobody who puts comes back to it.
 

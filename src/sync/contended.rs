@@ -155,6 +155,7 @@ impl Word {
                     look_for_cycle = endless && on_cycle == OnCycle::Fail;
                 }
             } else if bits & WAKING == 0 || self.exchange_weak(bits, settled) {
+                // Without the flag, but for the bug that models plant.
                 woken = wait.sleep(&self.head.state, settled);
                 look_for_cycle = endless && on_cycle == OnCycle::Fail;
                 spin = Spin::for_lock();

@@ -22,6 +22,8 @@ if [ -z "$deny" ]; then
   exit
 fi
 
+# Also what other systems need: the rules are about all of it.
+cargo fetch --locked --quiet
 # Offline first: rules about what is here need nothing else.
 "$deny" --offline check licenses bans sources
 log=$(mktemp)

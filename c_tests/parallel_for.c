@@ -169,6 +169,68 @@ TEST(the_index_stays_the_same_in_nested_loops) {
   finish_pool(pool);
 }
 
+static _Atomic int32_t highest_number;
+static threading_event leave[3];
+
+// Says its number, and stays until it is told to leave.
+static void *stay(void *arg) {
+  const int32_t index = threading_worker_index();
+  CHECK(index >= 0 && index < 3 && arg == NULL);
+  atomic_fetch_add(&in_use[index], 1);
+  OK(threading_event_wait(leave[index], THREADING_FOREVER));
+  atomic_fetch_sub(&in_use[index], 1);
+  return NULL;
+}
+
+static void *await_promise(void *arg) {
+  const int32_t index = threading_worker_index();
+  void *result;
+  OK(threading_future_result(*(threading_future *)arg, THREADING_FOREVER, &result));
+  EQ(threading_worker_index(), index);
+  return NULL;
+}
+
+static void *just_return(void *arg) { return arg; }
+
+static void note_number(int64_t begin, int64_t end, void *arg) {
+  CHECK(begin < end && arg == NULL);
+  const int32_t index = threading_worker_index();
+  if (index > atomic_load(&highest_number)) atomic_store(&highest_number, index);
+  for (volatile int spin = 0; spin < 1000; spin++) {}
+}
+
+TEST(who_stands_in_for_a_worker_takes_no_part_in_loops) {
+  OK(threading_set_parallelism(4, NULL));
+  const threading_pool pool = make_pool(2);
+  for (int i = 0; i < 3; i++) leave[i] = make_event();
+  threading_future promise;
+  OK(threading_future_create(&promise));
+  threading_future waiter = submit(pool, await_promise, &promise);
+  // The worker that waits keeps its number, another one works, and one more stands in.
+  threading_future stay_one = submit(pool, stay, NULL), stay_two = submit(pool, stay, NULL);
+  WAIT_UNTIL(atomic_load(&in_use[2]) + atomic_load(&in_use[1]) + atomic_load(&in_use[0]) == 2);
+  EQ(atomic_load(&in_use[2]), 1);
+  // With both numbers taken the caller works alone, though the one who stood in has gone.
+  OK(threading_event_set(leave[2]));
+  WAIT_UNTIL(atomic_load(&in_use[2]) == 0);
+  OK(threading_parallel_for(pool, 0, 100, 1, note_number, NULL));
+  EQ(atomic_load(&highest_number), 0);
+  for (int i = 0; i < 2; i++) OK(threading_event_set(leave[i]));
+  result_of(stay_one);
+  result_of(stay_two);
+  // It is there for tasks before each loop, and looks for more.
+  for (int round = 0; round < 200; round++) {
+    result_of(submit(pool, just_return, NULL));
+    OK(threading_parallel_for(pool, 0, 100, 1, note_number, NULL));
+  }
+  EQ(atomic_load(&highest_number) < 2, 1);
+  OK(threading_future_set_result(promise, NULL));
+  result_of(waiter);
+  OK(threading_future_destroy(promise));
+  for (int i = 0; i < 3; i++) OK(threading_event_destroy(leave[i]));
+  finish_pool(pool);
+}
+
 // ---- Nested, from everywhere ----
 
 typedef struct square {

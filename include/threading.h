@@ -2866,10 +2866,11 @@ threading_status threading_pool_stats(threading_pool pool, threading_pool_statis
 /**
  * Tells which worker of its pool the running thread is, for example to use a place of its own in an array.
  *
- * No two threads that work in a pool at the same time have the same number. While a worker waits inside a
- * task another may stand in for it, with a number at or above the pool's `max_workers`. A thread that runs
- * a parallel loop while all workers are busy has no number of its own: until one is free it works alone, as
- * number 0.
+ * No two threads that work in a pool at the same time have the same number, and it is below the pool's
+ * `max_workers`, but for one case: while a worker waits inside a task, another may stand in for it, with a
+ * number from `max_workers` on and below `max_workers` + 64. It takes tasks, and no part in others' loops.
+ * A thread that runs a parallel loop while all workers are busy has no number of its own: until one is free
+ * it works alone, as number 0.
  *
  * \returns 0 or more inside a task or the body of a loop, of the innermost pool; -1 elsewhere
  * \threadsafety any thread, but no signal handler

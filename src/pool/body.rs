@@ -149,6 +149,12 @@ pub(super) struct Body {
     used: [AtomicU64; SEATS.div_ceil(64)],
 }
 
+/// The first number below `most` whose bit in the word at `at` is clear.
+fn first_free(bits: u64, at: usize, most: u32) -> Option<u32> {
+    let free = at as u32 * 64 + bits.trailing_ones();
+    (bits != u64::MAX && free < most).then_some(free)
+}
+
 /// Puts a value where it can stay.
 pub(super) fn try_box<T>(value: T) -> Result<*mut T> {
     let _errno = crate::sys::Errno::keep();
@@ -209,9 +215,18 @@ impl Body {
 
     /// A seat for one who may not use more than there are; with it one count of `TAKEN`.
     pub(super) fn take_seat(&self) -> Option<&Seat> {
+        self.take_seat_below(SEATS as u32)
+    }
+
+    /// The same for a guest, who has a number below that of workers or none.
+    pub(super) fn take_guest_seat(&self) -> Option<&Seat> {
+        self.take_seat_below(self.idle.workers())
+    }
+
+    fn take_seat_below(&self, most: u32) -> Option<&Seat> {
         let seats = self.idle.seats();
         self.idle.shift_if(TAKEN, 0, |now| now.of(TAKEN) < seats).ok()?;
-        let seat = self.free_seat();
+        let seat = self.free_seat(most);
         if seat.is_none() {
             self.idle.shift(0, TAKEN);
         }
@@ -220,7 +235,7 @@ impl Body {
 
     /// A seat for a guest. One who only looks for work gives up his, so it waits for that; when all work there is none.
     pub(super) fn take_seat_from_searchers(&self) -> Option<&Seat> {
-        let seat = self.take_seat();
+        let seat = self.take_guest_seat();
         if seat.is_some() || self.idle.counts().of(LOOKING) == 0 {
             return seat;
         }
@@ -228,24 +243,31 @@ impl Body {
         let mut seat = None;
         let mut spin = Spin::long();
         while seat.is_none() && self.idle.counts().of(LOOKING) > 0 && spin.next() {
-            seat = self.take_seat();
+            seat = self.take_guest_seat();
         }
         self.guests.fetch_sub(1, SeqCst);
-        seat.or_else(|| self.take_seat())
+        seat.or_else(|| self.take_guest_seat())
     }
 
-    fn free_seat(&self) -> Option<&Seat> {
-        for (at, word) in self.used.iter().enumerate() {
+    /// Takes the first free number below `most`.
+    fn free_seat(&self, most: u32) -> Option<&Seat> {
+        for (at, word) in self.used.iter().take(most.div_ceil(64) as usize).enumerate() {
             let mut bits = word.load(Relaxed);
-            while bits != u64::MAX {
-                let free = bits.trailing_ones();
-                match word.compare_exchange_weak(bits, bits | 1 << free, AcqRel, Relaxed) {
-                    Ok(_) => return self.seat_at(at * 64 + free as usize),
+            while let Some(free) = first_free(bits, at, most) {
+                match word.compare_exchange_weak(bits, bits | 1 << (free % 64), AcqRel, Relaxed) {
+                    Ok(_) => return self.seat_at(free as usize),
                     Err(now) => bits = now,
                 }
             }
         }
         None
+    }
+
+    /// Whether one who has no seat would get a number below that of workers.
+    fn has_free_number(&self) -> bool {
+        let most = self.idle.workers();
+        let words = self.used.iter().take(most.div_ceil(64) as usize);
+        words.enumerate().any(|(at, word)| first_free(word.load(Relaxed), at, most).is_some())
     }
 
     /// The seat `index`, made when it is first used; its bit is the caller's.
@@ -297,11 +319,26 @@ impl Body {
         (0..count).filter_map(move |step| self.seat((from + step) % count.max(1)))
     }
 
-    /// Whether anything is queued; forks count only for one who may take part in loops.
+    /// Whether there is work for one who has no seat yet.
     pub(super) fn has_work(&self) -> bool {
-        let forks = super::parallel::is_open();
+        self.has_tasks_or(super::parallel::is_open() && self.has_free_number())
+    }
+
+    /// Whether there is work for one who has this seat.
+    pub(super) fn has_work_for(&self, seat: &Seat) -> bool {
+        self.has_tasks_or(super::parallel::is_open() && self.takes_forks(seat))
+    }
+
+    /// Whether anything is queued; forks count if the one who looks may take part in loops.
+    fn has_tasks_or(&self, forks: bool) -> bool {
         self.injector.length() > 0
             || self.others(0).any(|seat| seat.ring.length() > 0 || forks && !seat.forks.is_empty())
+    }
+
+    /// Whoever stands in for a worker that waits does tasks in its place: others' loops promise their bodies a number
+    /// below that of workers.
+    pub(super) fn takes_forks(&self, seat: &Seat) -> bool {
+        seat.index < self.idle.workers()
     }
 
     /// Whether nothing is queued and nobody works. A task that left the queue between the first look at the counts and

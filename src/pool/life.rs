@@ -71,7 +71,7 @@ fn work_and_search(worker: &Worker, seat: &Seat) -> bool {
         body.idle.shift(SEARCHING + LOOKING, 0);
         stop_finishing(worker);
         body.idle.tell_quiet();
-        if !search(body) {
+        if !search(body, seat) {
             leave_seat(worker, seat);
             body.idle.shift(SLEEPING, TAKEN + SEARCHING + LOOKING);
             return true;
@@ -87,10 +87,10 @@ pub(super) fn leave_seat(worker: &Worker, seat: &Seat) {
 }
 
 /// Looks for a little while whether work comes.
-fn search(body: &Body) -> bool {
+fn search(body: &Body, seat: &Seat) -> bool {
     let mut spin = Spin::long();
     loop {
-        if body.has_work() {
+        if body.has_work_for(seat) {
             return true;
         }
         if body.state.load(Relaxed) != OPEN || body.guests.load(Relaxed) > 0 || !spin.next() {

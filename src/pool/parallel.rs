@@ -460,10 +460,12 @@ fn end_stolen(worker: &Worker, level: &Level, fork: *mut Fork) {
 
 /// Steals a fork of anybody's, for a worker that has nothing else to do; it must be done.
 pub(super) fn find(worker: &Worker, seat: &Seat) -> Option<*mut Fork> {
-    if worker.body().others(seat.index + 1).all(|other| other.forks.is_empty()) || !may_join(worker) {
+    let body = worker.body();
+    let mut others = body.others(seat.index + 1);
+    if others.all(|other| other.forks.is_empty()) || !body.takes_forks(seat) || !may_join(worker) {
         return None;
     }
-    let stolen = worker.body().others(seat.index + 1).find_map(|other| other.forks.steal(i64::MIN));
+    let stolen = body.others(seat.index + 1).find_map(|other| other.forks.steal(i64::MIN));
     if stolen.is_none() {
         leave(worker);
     }

@@ -85,7 +85,7 @@ impl Worker {
     pub(super) fn look_for_seat(&self) {
         if self.seat.get().is_null()
             && self.guest
-            && let Some(seat) = self.body().take_seat()
+            && let Some(seat) = self.body().take_guest_seat()
         {
             self.sit(seat);
         }

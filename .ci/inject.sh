@@ -34,7 +34,8 @@ suite() {
   THREADING_INJECT=$1,seed=$2 THREADING_TEST_TIMEOUT_SCALE=2 \
     ctest --test-dir "$out" -L case -j "$jobs" --output-on-failure --timeout 120 >"$out/$1.log" 2>&1 ||
     failed+=" $1"
-  grep -E 'tests passed|Total Test time|\((Failed|Timeout|SEGFAULT|.*Exception.*)\)$' "$out/$1.log" || true
+  grep -E 'tests passed|Total Test time' "$out/$1.log" || true
+  c_tests/failures.sh "$out/$1.log"
 }
 
 # Runs the cases of a program until one fails, and says which; a hang is found, too.

@@ -21,24 +21,10 @@ c() {
   sed -n 's/^[[:space:]]*[0-9]* - \(.*\) (Skipped)$/    skipped: \1/p' "$2"
 }
 
-# What a test that failed has said, as far as it goes on a page.
-failures() {
-  [ -f "$1" ] || return 0
-  sed -n 's/^test \(.*\) \.\.\. FAILED$/    failed: \1/p' "$1"
-  sed -n 's/^[[:space:]]*[0-9]* - \(.*\) (\(Failed\|Timeout\|.*Exception.*\|Not Run\|SEGFAULT\|Subprocess aborted\))$/\1 \2/p' "$1" |
-    while read -r test how; do
-      printf '    failed: %s (%s)\n' "$test" "$how"
-      awk -v test="$test" '
-        / Test +#[0-9]+: / { for (i = 1; i < NF; i++) if ($i ~ /^#[0-9]+:$/) inside = $(i + 1) == test && /\*\*\*/; next }
-        /^ +Start +[0-9]+: / || /tests passed,/ { inside = 0 }
-        inside && NF { print "      " $0 }' "$1" | head -n 40
-    done
-}
-
 echo
 echo "make test ran"
 rust "Rust: units, surface, header, symbols" "$logs/rust.log"
 rust "Rust: units, portable backend" "$logs/rust-portable.log"
 c "C: cases, header, examples, installing" "$logs/c.log"
 c "C: cases, portable backend" "$logs/c-portable.log"
-for log in rust rust-portable c c-portable; do failures "$logs/$log.log"; done
+for log in "$logs"/*.log; do [ ! -f "$log" ] || "$(dirname "$0")"/failures.sh "$log"; done

@@ -13,6 +13,13 @@ endforeach()
 # After names that other headers define as macros, with warnings that few turn on; and on systems of 32 bits.
 add_test(NAME header.c11_hostile COMMAND ${CMAKE_C_COMPILER} -std=c11 ${header_flags}
          -Wshadow -Wconversion -Wundef -Wcast-qual -Wredundant-decls -Wstrict-prototypes ${header_dir}/hostile.c)
+# Without attributes, for those who cannot read them; and with them, where they make calls shorter.
+add_test(NAME header.c11_without_attributes
+         COMMAND ${CMAKE_C_COMPILER} -std=c11 ${header_flags} -DTHREADING_API= ${header_dir}/alone.c)
+if(CMAKE_C_COMPILER_ID STREQUAL GNU AND CMAKE_SYSTEM_PROCESSOR STREQUAL x86_64)
+  add_test(NAME header.calls_need_no_jump COMMAND sh -c
+    "${CMAKE_C_COMPILER} -O2 -fPIE -S -o - -I ${PROJECT_SOURCE_DIR}/include ${header_dir}/first.c | grep 'call.*\\*threading_'")
+endif()
 include(CheckCSourceCompiles)
 set(CMAKE_REQUIRED_FLAGS "-m32 -ffreestanding -c")
 set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)

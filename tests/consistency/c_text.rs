@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 /// Name and declaration of everything that a header declares, in one normal form.
 pub(crate) type Declarations = BTreeMap<String, String>;
 
-/// Parses a header. Inline functions, and macros that are no part of the promise (ending in `_`), are left out.
+/// Parses a header. What stands before each function, inline functions, and macros that are no part of the promise (ending in `_`), are left out.
 pub(crate) fn declarations(header: &str) -> Declarations {
     let text = without_comments(header).replace("\\\n", " ");
     let mut found = Declarations::new();
@@ -21,7 +21,7 @@ pub(crate) fn declarations(header: &str) -> Declarations {
     }
     let code = code.replace("extern \"C\" {", "");
     for declaration in split_declarations(&code) {
-        let declaration = squeeze(&declaration);
+        let declaration = squeeze(&declaration).replace("THREADING_API ", "");
         let inner = declaration.trim_start_matches("typedef ");
         if inner.starts_with("static ") || inner.starts_with("THREADING_") || declaration == "}" {
             continue;

@@ -11,6 +11,8 @@ use std::{env, fs};
 const COMMITTED: &str = "include/threading.h";
 const PARTS: &str = "src/capi/header";
 const WIDTH: usize = 110;
+/// What stands before each function.
+const API: &str = "THREADING_API ";
 
 /// A section of the header: its title, the files it is made of, and the function to look at first.
 struct Section {
@@ -97,11 +99,7 @@ fn banner(title: &str) -> String {
 
 /// Whether a line begins the declaration of a function.
 fn is_prototype(line: &str) -> bool {
-    line.contains("threading_")
-        && line.contains('(')
-        && line.starts_with(|first: char| first.is_ascii_lowercase())
-        && !line.starts_with("typedef")
-        && !line.starts_with("static")
+    line.starts_with(API)
 }
 
 /// Prints one file of src/capi as C, in the order of the file.
@@ -137,6 +135,7 @@ fn print(name: &str) -> Result<String, String> {
 struct Item<'a> {
     name: &'a str,
     is_type: bool,
+    is_function: bool,
     is_int64_constant: bool,
 }
 
@@ -154,6 +153,7 @@ fn items(source: &str) -> Vec<Item<'_>> {
             items.push(Item {
                 name: &rest[..end],
                 is_type: keyword == "type" || keyword == "struct",
+                is_function: !matches!(keyword, "const" | "type" | "struct"),
                 is_int64_constant: keyword == "const" && rest[end..].starts_with(": i64"),
             });
         }
@@ -181,7 +181,7 @@ fn declared(block: &str) -> Option<&str> {
 }
 
 /// What C needs that cbindgen does not print: constants that keep their type and their sign wherever they stand, and
-/// types named by their typedef alone.
+/// types named by their typedef alone, and what stands before functions.
 fn in_c(block: &str, item: &Item) -> String {
     let mut lines: Vec<String> = Vec::new();
     for line in block.lines() {
@@ -195,6 +195,11 @@ fn in_c(block: &str, item: &Item) -> String {
             _ if line.starts_with("typedef struct ") => line.to_string(),
             _ => line.replace("struct threading_", "threading_"),
         });
+    }
+    if item.is_function {
+        let first = lines.iter().rposition(|line| line.ends_with("*/")).map_or(0, |end| end + 1);
+        lines[first].insert_str(0, API);
+        lines[first + 1..].iter_mut().for_each(|line| line.insert_str(0, &" ".repeat(API.len())));
     }
     lines.join("\n")
 }

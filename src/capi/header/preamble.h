@@ -86,6 +86,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/*
+ * Stands before each function, and has the compiler call it by its address instead of by a jump to that
+ * address, where it can: half a nanosecond to one less per call of the shared library. Define it as nothing
+ * for a tool that reads headers without attributes.
+ */
+#ifndef THREADING_API
+#ifdef __has_attribute
+#if __has_attribute(__noplt__)
+#define THREADING_API __attribute__((__noplt__))
+#endif
+#endif
+#endif
+#ifndef THREADING_API
+#define THREADING_API
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif

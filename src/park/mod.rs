@@ -12,6 +12,7 @@ pub(crate) mod inside;
 mod record;
 mod sign;
 mod spin;
+mod word;
 
 #[cfg(all(not(loom), not(feature = "portable-park")))]
 #[path = "futex.rs"]
@@ -31,6 +32,7 @@ pub(crate) use record::{Fate, Me, Node, Published, Record, fate, record_of};
 pub(crate) use record::{is_awaitable, records};
 pub(crate) use sign::{MOST, SIGN, sign_of, signer};
 pub(crate) use spin::Spin;
+pub(crate) use word::Word;
 
 use crate::atomic::AtomicU64;
 use crate::time::{Deadline, Timeout};
@@ -71,13 +73,13 @@ fn call_hook(me: Me, object: u64, begins: bool) {
 fn call_hook(_: Me, _: u64, _: bool) {}
 
 /// Sleeps without publishing it: only for the library's own small locks.
-pub(crate) fn doze(word: &AtomicU64, expected: u32) {
+pub(crate) fn doze(word: &impl Word, expected: u32) {
     backend::sleep(word, expected, Deadline::NEVER);
 }
 
 /// The same, for so many nanoseconds at most.
 #[cfg(not(loom))]
-pub(crate) fn doze_for(word: &AtomicU64, expected: u32, nanos: i64) -> Woken {
+pub(crate) fn doze_for(word: &impl Word, expected: u32, nanos: i64) -> Woken {
     backend::sleep(word, expected, Deadline::after(crate::time::now(), nanos))
 }
 

@@ -4,7 +4,7 @@
 //! word is compared by an exchange of nothing, since loom gives only those the newest value; the system does so by a
 //! barrier. A deadline may come at any moment after the sleep began.
 
-use super::{Record, Woken};
+use super::{Record, Woken, Word};
 use crate::atomic::vanish;
 use crate::atomic::{AtomicU64, Ordering::*, Seed, seeded};
 use crate::slot::{handle, kind};
@@ -63,19 +63,14 @@ fn sleepers() -> MutexGuard<'static, VecDeque<Sleeper>> {
     BEDS.sleepers.lock().expect("nothing panics inside")
 }
 
-fn address(word: &AtomicU64) -> usize {
-    word as *const AtomicU64 as usize
-}
-
-/// Whether the lower half of `word` is `expected` now.
-fn compare(word: &AtomicU64, expected: u32) -> bool {
-    word.fetch_or(0, Relaxed) as u32 == expected
+fn address(word: &impl Word) -> usize {
+    word.low() as usize
 }
 
 /// Sleeps while the lower half of `word` is `expected`.
-pub(super) fn sleep(word: &AtomicU64, expected: u32, deadline: Deadline) -> Woken {
+pub(super) fn sleep(word: &impl Word, expected: u32, deadline: Deadline) -> Woken {
     step();
-    if !compare(word, expected) && !seeded(Seed::Sleep) {
+    if word.read() != expected && !seeded(Seed::Sleep) {
         return Woken::LookAgain;
     }
     let thread = thread::current();
@@ -102,7 +97,7 @@ pub(crate) fn clear_beds() {
 }
 
 /// Wakes up to `count` of those who sleep on `word`, the longest first, and says how many.
-pub(crate) fn wake(word: &AtomicU64, count: u32) -> u32 {
+pub(crate) fn wake(word: &impl Word, count: u32) -> u32 {
     step();
     let mut left = count;
     sleepers().retain(|sleeper| {
@@ -119,7 +114,7 @@ pub(crate) fn wake(word: &AtomicU64, count: u32) -> u32 {
 /// Moves one who sleeps on `from` to those who sleep on `to`, unless `from` is no longer `expected`.
 pub(crate) fn requeue(from: &AtomicU64, expected: u32, to: &AtomicU64) {
     step();
-    if !compare(from, expected) {
+    if !from.read() == expected {
         return;
     }
     let mut sleepers = sleepers();

@@ -2,19 +2,19 @@
 //!
 //! Keeps the behaviour, but not the promises for signal handlers and forked children.
 
-use super::Woken;
-use crate::atomic::{AtomicU64, Ordering::SeqCst};
+use super::{Woken, Word};
+use crate::atomic::AtomicU64;
 use crate::sys::Errno;
 use crate::time::Deadline;
 use parking_lot_core::{DEFAULT_PARK_TOKEN, DEFAULT_UNPARK_TOKEN, FilterOp, ParkResult};
 use std::time::{Duration, Instant};
 
-fn key(word: &AtomicU64) -> usize {
-    word as *const AtomicU64 as usize
+fn key(word: &impl Word) -> usize {
+    word.low() as usize
 }
 
 /// Sleeps while the lower half of `word` is `expected`.
-pub(super) fn sleep(word: &AtomicU64, expected: u32, deadline: Deadline) -> Woken {
+pub(super) fn sleep(word: &impl Word, expected: u32, deadline: Deadline) -> Woken {
     let _errno = Errno::keep();
     let until = match deadline.is_never() {
         true => None,
@@ -23,7 +23,7 @@ pub(super) fn sleep(word: &AtomicU64, expected: u32, deadline: Deadline) -> Woke
             Instant::now().checked_add(Duration::from_nanos(left as u64))
         }
     };
-    let still = || word.load(SeqCst) as u32 == expected;
+    let still = || word.read() == expected;
     // SAFETY:
     // - the key is the address of a word of ours;
     // - no callback panics, parks or calls into `parking_lot`.
@@ -36,7 +36,7 @@ pub(super) fn sleep(word: &AtomicU64, expected: u32, deadline: Deadline) -> Woke
 }
 
 /// Wakes up to `count` of those who sleep on `word`, and says how many.
-pub(crate) fn wake(word: &AtomicU64, count: u32) -> u32 {
+pub(crate) fn wake(word: &impl Word, count: u32) -> u32 {
     let _errno = Errno::keep();
     let mut left = count;
     let filter = |_| match left {

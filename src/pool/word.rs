@@ -214,12 +214,13 @@ pub(super) fn announce<T: Kept>(slot: &Slot<T>, before: u32) {
         park::wake(&slot.head.state, u32::MAX);
     }
     if before & WATCHED != 0 {
+        let watch: &AtomicU64 = &WATCH;
         if seeded(Seed::Watch) {
-            park::wake(&WATCH, u32::MAX);
+            park::wake(watch, u32::MAX);
         }
-        WATCH.fetch_add(1, SeqCst);
+        watch.fetch_add(1, SeqCst);
         if !seeded(Seed::Watch) {
-            park::wake(&WATCH, u32::MAX);
+            park::wake(watch, u32::MAX);
         }
     }
 }

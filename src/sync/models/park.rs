@@ -15,7 +15,7 @@ fn looked_then_slept() {
         }
     });
     word.swap(1, Release);
-    wake(&word, 1);
+    wake(&*word, 1);
     sleeps.join();
 }
 
@@ -29,12 +29,12 @@ fn a_timeout_takes_no_wake() {
             let woken = wait.sleep(&word, 0);
             if woken == Woken::LookAgain && timeout == SOON {
                 // It may have taken the wake-up that the other one needs: it passes it on.
-                wake(&word, 1);
+                wake(&*word, 1);
             }
         })
     });
     word.swap(1, Release);
-    wake(&word, 1);
+    wake(&*word, 1);
     tasks.into_iter().for_each(Task::join);
 }
 
@@ -71,7 +71,7 @@ fn published_then_looked() {
     reason.store(1, SeqCst);
     if me(1).record().waiting().is_some_and(|(_, wait)| wait.object == 7) {
         word.swap(1, SeqCst);
-        wake(&word, u32::MAX);
+        wake(&*word, u32::MAX);
     }
     waits.join();
 }

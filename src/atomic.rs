@@ -62,7 +62,7 @@ pub(crate) enum Seed {
     Sign = 1,
     /// Fork: who waited when it was lost is still counted.
     Forget,
-    /// Slot: the tag of the free stack stands still, so a top that left and came back is taken for the same.
+    /// Slot: whoever finds no free slot where a bit led him does not look again after he has cleared the bit.
     Slot,
     /// Park: a sleep begins without comparing the word.
     Sleep,

@@ -1,11 +1,11 @@
 //! Section Future: Python's `concurrent.futures.Future`, and waiting for several.
 
-use super::boundary::{Buffer, ask, call, call_unwind, items, optional_text, place, put};
-use super::status::{threading_destructor, threading_status};
+use super::boundary::{Buffer, ask, call, call_unwind, items, optional_text, place, put, quick_put};
+use super::status::{THREADING_FOREVER, threading_destructor, threading_status};
 use crate::error::Error;
 use crate::pool::wait::{self, When};
 use crate::pool::{self, DoneCallback, Future, future};
-use crate::slot::{Live, find};
+use crate::slot::{Live, find, seek};
 use crate::thread::me;
 use crate::time::Timeout;
 use core::ffi::{c_char, c_void};
@@ -145,10 +145,16 @@ pub extern "C-unwind" fn threading_future_result(
     timeout_ns: i64,
     out: Option<&mut MaybeUninit<*mut c_void>>,
 ) -> threading_status {
-    call_unwind("threading_future_result", future.id, || {
-        let timeout = Timeout::from_nanos(timeout_ns)?;
-        put(out, || wait::result(me()?, future.id, timeout))
-    })
+    quick_put(
+        out,
+        || if timeout_ns < THREADING_FOREVER { None } else { seek::<Future>(future.id)?.value_quick() },
+        move |out| {
+            call_unwind("threading_future_result", future.id, || {
+                let timeout = Timeout::from_nanos(timeout_ns)?;
+                put(out, || wait::result(me()?, future.id, timeout))
+            })
+        },
+    )
 }
 
 /// Gets code and message with which `future` failed, waiting until it is done as long as `timeout_ns` says.

@@ -96,6 +96,7 @@ fn awaited_owner(object: u64) -> Option<u64> {
 }
 
 /// A future of a pool's task, or a promise when there is neither pool nor target.
+#[inline(always)]
 fn create(me: Me, bits: u32, pool: u64, call: *mut (), arg: *mut c_void) -> Result<Live<Future>> {
     set_answers(kind::FUTURE, &ANSWERS);
     Future::table().create(Some(me.cache()), bits, |body| {
@@ -113,6 +114,7 @@ pub(crate) fn promise(me: Me) -> Result<u64> {
 }
 
 /// The future of a task that is about to be queued in `pool`.
+#[inline(always)]
 pub(super) fn of_task(me: Me, pool: u64, target: Target, arg: *mut c_void) -> Result<Live<Future>> {
     create(me, QUEUED, pool, target as *mut (), arg)
 }
@@ -169,8 +171,9 @@ pub(crate) fn with<R>(id: u64, mut work: impl FnMut(Live<Future>) -> Result<R>) 
 
 /// Gives up the handle `id`.
 pub(crate) fn destroy(me: Me, id: u64) -> Result {
-    find::<Future>(id)?.destroy(me)?;
-    callbacks::given_up(id);
+    if find::<Future>(id)?.destroy(me)? {
+        callbacks::given_up(id);
+    }
     Ok(())
 }
 

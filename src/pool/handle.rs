@@ -2,8 +2,8 @@
 //! given up.
 
 use super::word::{
-    AWAITED, BUSY, CANCELLED, HIDDEN, Kept, LISTED, LISTING, NOTIFIED, PENDING, QUEUED, RUNNING, SETTLING,
-    STATE, WATCHED, announce, change, end, is_done,
+    AWAITED, BUSY, CANCELLED, FINISHED, HIDDEN, Kept, LISTED, LISTING, NOTIFIED, PENDING, QUEUED, RUNNING,
+    SETTLING, STATE, WATCHED, announce, change, end, is_done,
 };
 use crate::atomic::{Ordering::*, spin_loop};
 use crate::error::{Error, Result};
@@ -122,8 +122,19 @@ impl<T: Kept> Live<T> {
         Ok(())
     }
 
-    /// Gives the handle up; what runs goes on, under a number that nobody was told.
-    pub(crate) fn destroy(self, me: Me) -> Result {
+    /// The same for quick ways: what it is, if it is that.
+    #[inline(always)]
+    pub(crate) fn value_quick(self) -> Option<*mut c_void> {
+        let finished = |bits: Result<u32>| bits.is_ok_and(|bits| bits & (STATE | HIDDEN) == FINISHED);
+        if !finished(self.bits()) {
+            return None;
+        }
+        let value = self.slot.body.value().load(Acquire);
+        finished(self.bits()).then_some(value)
+    }
+
+    /// Gives the handle up; what runs goes on, under a number that nobody was told. True: that may be a callback.
+    pub(crate) fn destroy(self, me: Me) -> Result<bool> {
         loop {
             let bits = self.seen()?;
             if bits & LISTING != 0 {
@@ -139,14 +150,14 @@ impl<T: Kept> Live<T> {
                 }
                 announce(self.slot, bits);
                 T::recycle(self, bits, Some(me));
-                return Ok(());
+                return Ok(false);
             }
             let generation = generation_of(self.id);
             let kept = bits & !(AWAITED | WATCHED);
             let (old, new) = (word(generation, bits), word(generation.wrapping_add(1), kept | HIDDEN));
             if self.slot.head.state.compare_exchange_weak(old, new, SeqCst, Relaxed).is_ok() {
                 announce(self.slot, bits);
-                return Ok(());
+                return Ok(bits & BUSY != 0);
             }
         }
     }

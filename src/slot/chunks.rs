@@ -24,7 +24,7 @@ const CHUNKS: usize = 4095;
 #[cfg(loom)]
 const CHUNKS: usize = 1;
 
-/// How many elements there can be; one less than fit, since the free stack counts from 1.
+/// How many elements there can be; one less than fit, so that their number is one of as many bits as an index.
 pub(crate) const CAPACITY: u32 = (CHUNK * (1 + CHUNKS)) as u32 - 1;
 
 /// Elements that are all zero until somebody writes to them; `T` must be valid then.

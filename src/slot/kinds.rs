@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicPtr, Ordering::*};
 
 /// What a kind answers for its objects.
 pub(crate) struct Answers {
-    /// Puts a free slot, kept by some thread's cache, back on the free stack.
+    /// Puts a free slot, kept by some thread's cache, back where all find it.
     pub(crate) push_free: fn(index: u32),
     /// The thread that alone can end a wait for the object, if there is one.
     pub(crate) awaited_owner: fn(object: u64) -> Option<u64>,

@@ -7,14 +7,14 @@
 //! |------------------------------|----------------------------------------------------------------|
 //! | `0`                          | never used                                                     |
 //! | `generation`, `OPEN`, bits   | live; the other 31 bits belong to the primitive                |
-//! | `generation`, no `OPEN`      | closed; the 31 bits link the free list, `generation` is next   |
+//! | `generation`, no `OPEN`      | closed; `generation` is the next                               |
 //!
 //! A slot is never given back to the system, so a late access reads a valid word and fails its compare.
 
 mod cache;
 mod chunks;
+mod free;
 mod kinds;
-mod stash;
 mod table;
 #[cfg(all(test, not(loom)))]
 mod tests;

@@ -1,40 +1,31 @@
 //! The table of one kind: finds a slot, hands slots out, takes them back, retires the exhausted.
 
 use super::chunks::CHUNK;
-use super::stash::Stash;
-use super::{Cache, Chunks, Live, OPEN, Object, Slot, handle, lives};
-use crate::atomic::{AtomicU32, AtomicU64, Ordering::*, Seed, is_scarce, seeded};
+use super::free::Free;
+use super::{Cache, Chunks, Live, Object, Slot, handle, lives};
+use crate::atomic::{AtomicU32, Ordering::*, is_scarce};
 use crate::error::{Error, Result};
 use crate::sys::tools;
 
 /// All slots of one kind, live ones and free ones.
-///
-/// Free slots form a stack (Treiber): the head holds the index plus one of the top and a tag that
-/// counts every change, so that a popped and pushed-again slot is not mistaken for the one seen before.
 pub(crate) struct Table<T> {
     slots: Chunks<Slot<T>>,
-    /// `tag:40 | index+1:24`; index+1 is 0 when the stack is empty.
-    free: AtomicU64,
-    stash: Stash,
+    free: Free,
     /// Slots from here on have never been used.
     fresh: AtomicU32,
     /// Slots whose generations are used up.
     retired: AtomicU32,
 }
 
-/// How many slots go between the stash and a thread's cache at once.
+/// How many slots go between the free ones and a thread's cache at once.
 const SOME: usize = 16;
-
-const INDEX: u64 = 0xff_ffff;
-const TAG: u64 = INDEX + 1;
 
 impl<T: Object> Table<T> {
     #[cfg(not(loom))]
     pub(crate) const fn new() -> Self {
         Table {
             slots: Chunks::new(),
-            free: AtomicU64::new(0),
-            stash: Stash::new(),
+            free: Free::new(),
             fresh: AtomicU32::new(0),
             retired: AtomicU32::new(0),
         }
@@ -47,8 +38,7 @@ impl<T: Object> Table<T> {
     {
         Table {
             slots: Chunks::new(Slot::default),
-            free: AtomicU64::new(0),
-            stash: Stash::new(),
+            free: Free::new(),
             fresh: AtomicU32::new(0),
             retired: AtomicU32::new(0),
         }
@@ -78,6 +68,7 @@ impl<T: Object> Table<T> {
     }
 
     /// Makes an object: `fill` writes the body before anyone can find it; `bits` is its first state.
+    #[inline(always)]
     pub(crate) fn create(
         &'static self,
         cache: Option<&Cache>,
@@ -85,7 +76,8 @@ impl<T: Object> Table<T> {
         fill: impl FnOnce(&T),
     ) -> Result<Live<T>> {
         let index = self.take(cache)?;
-        let slot = self.slots.reach(index)?;
+        // Its chunk came before its index.
+        let slot = self.slots.at(index).ok_or(Error::Internal)?;
         // Written before it is read: the system brings in a fresh page once, not first to be read only.
         slot.head.owner.store(0, Relaxed);
         let closed = slot.head.state.load(Relaxed);
@@ -142,11 +134,18 @@ impl<T: Object> Table<T> {
         }
     }
 
+    #[inline(always)]
     fn take(&self, cache: Option<&Cache>) -> Result<u32> {
         let cache = cache.filter(|_| !is_scarce());
-        if let Some(index) = cache.and_then(|cache| cache.take(T::KIND)) {
-            return Ok(index);
+        match cache.and_then(|cache| cache.take(T::KIND)) {
+            Some(index) => Ok(index),
+            None => self.take_for(cache),
         }
+    }
+
+    /// Takes a slot that `cache` does not have, and some more for it.
+    #[inline(never)]
+    fn take_for(&self, cache: Option<&Cache>) -> Result<u32> {
         if let Some(index) = self.take_shared(cache) {
             return Ok(index);
         }
@@ -162,6 +161,7 @@ impl<T: Object> Table<T> {
             }
             // The chunk comes first, so that a failure loses no index; of one chunk, as many as the cache has room for.
             self.slots.reach(next)?;
+            self.free.reach(next)?;
             let rest = (T::MOST - next).min(CHUNK as u32 - next % CHUNK as u32);
             let count = cache.map_or(1, |cache| rest.min(SOME.min(1 + cache.room()) as u32));
             match self.fresh.compare_exchange_weak(next, next + count, AcqRel, Relaxed) {
@@ -180,29 +180,13 @@ impl<T: Object> Table<T> {
     fn take_shared(&self, cache: Option<&Cache>) -> Option<u32> {
         let mut taken = [0; SOME];
         let most = cache.map_or(1, |cache| SOME.min(1 + cache.room()));
-        let count = self.stash.take(&mut taken[..most]);
-        let Some((&first, more)) = taken[..count].split_first() else { return self.pop() };
-        for &index in more {
-            if let Some(slot) = self.slots.at(index) {
-                bring(slot);
-            }
+        let count = self.free.take(self.used(), &mut taken[..most]);
+        let (&first, more) = taken[..count].split_first()?;
+        more.iter().filter_map(|&index| self.slots.at(index)).for_each(bring);
+        for &index in more.iter().rev() {
             let _none_left_over = cache.and_then(|cache| cache.put(T::KIND, index));
         }
         Some(first)
-    }
-
-    fn pop(&self) -> Option<u32> {
-        let mut head = self.free.load(Acquire);
-        loop {
-            let index = (head & INDEX).checked_sub(1)? as u32;
-            // A stale read here is caught by the tag in the compare-exchange.
-            let link = self.slots.at(index)?.head.state.load(Acquire) as u32 & !OPEN;
-            let next = next_tag(head) | link as u64;
-            match self.free.compare_exchange_weak(head, next, AcqRel, Acquire) {
-                Ok(_) => return Some(index),
-                Err(now) => head = now,
-            }
-        }
     }
 
     /// Puts some of a full cache's slots of this kind back.
@@ -215,25 +199,12 @@ impl<T: Object> Table<T> {
             given[count] = index;
             count += 1;
         }
-        let given = &given[..count];
-        if !self.stash.put(given) {
-            given.iter().for_each(|&index| self.push(index));
-        }
+        self.free.put(&given[..count]);
     }
 
-    /// Puts a closed slot on the free stack.
+    /// Frees a closed slot.
     pub(crate) fn push(&self, index: u32) {
-        let Some(slot) = self.slots.at(index) else { return };
-        let generation = slot.head.state.load(Relaxed) & !0xffff_ffff;
-        let mut head = self.free.load(Relaxed);
-        loop {
-            slot.head.state.store(generation | (head & INDEX), Release);
-            let next = next_tag(head) | (index as u64 + 1);
-            match self.free.compare_exchange_weak(head, next, AcqRel, Relaxed) {
-                Ok(_) => return,
-                Err(now) => head = now,
-            }
-        }
+        self.free.put(&[index]);
     }
 }
 
@@ -245,12 +216,6 @@ fn bring<T>(slot: &Slot<T>) {
 
 #[cfg(loom)]
 fn bring<T>(_: &Slot<T>) {}
-
-/// The tag of the free stack after one change more.
-fn next_tag(head: u64) -> u64 {
-    let step = if seeded(Seed::Slot) { 0 } else { TAG };
-    (head & !INDEX).wrapping_add(step)
-}
 
 /// Where a slot's generations begin: different in every process, never 0, with 2^31 lives ahead.
 #[cfg(not(loom))]

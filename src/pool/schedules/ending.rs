@@ -106,7 +106,7 @@ fn cancelled_futures(me: Me) {
             Ok(_) => assert_eq!(task.runs(), 1),
             Err(error) => assert_eq!((error, task.runs()), (Error::Cancelled, 0)),
         }
-        assert_eq!(future(id).destroy(me), Ok(()));
+        assert!(future(id).destroy(me).is_ok());
     }
     assert_eq!(shuts.join().unwrap(), Ok(()));
     assert_eq!(shutdown(me, pool, true, false), Ok(()));

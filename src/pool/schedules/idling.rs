@@ -64,7 +64,7 @@ fn one_after_the_other(me: Me) {
         let task = Task::nothing();
         let id = task.submit(me, pool).unwrap();
         assert!(crate::pool::wait::result(me, id, Timeout::FOREVER).is_ok());
-        assert_eq!(future(id).destroy(me), Ok(()));
+        assert!(future(id).destroy(me).is_ok());
     }
     end_pool(me, pool);
 }
@@ -77,7 +77,7 @@ fn a_task_waits_for_another(me: Me) {
     let outer = Task::new(move |me| {
         let id = queued.submit(me, pool).unwrap();
         assert!(crate::pool::wait::result(me, id, Timeout::FOREVER).is_ok());
-        assert_eq!(future(id).destroy(me), Ok(()));
+        assert!(future(id).destroy(me).is_ok());
     });
     assert_eq!(outer.execute(me, pool), Ok(()));
     assert_eq!(wait_for(me, pool, Timeout::FOREVER), Ok(()));
@@ -99,7 +99,7 @@ fn a_task_lends_its_place(me: Me) {
     assert_eq!(keeps.execute(me, pool), Ok(()));
     assert_eq!(wait_for(me, pool, Timeout::FOREVER), Ok(()));
     [waits, keeps].iter().for_each(|task| task.is_over(1));
-    assert_eq!(future(promised).destroy(me), Ok(()));
+    assert!(future(promised).destroy(me).is_ok());
     end_pool(me, pool);
 }
 

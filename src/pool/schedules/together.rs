@@ -18,7 +18,7 @@ fn broken_by_its_initializer(me: Me) {
             Ok(id) => {
                 let result = crate::pool::wait::result(me, id, Timeout::FOREVER);
                 assert_eq!(result, Err(Error::Broken));
-                assert_eq!(future(id).destroy(me), Ok(()));
+                assert!(future(id).destroy(me).is_ok());
             }
             Err(error) => assert_eq!(error, Error::Broken),
         }
@@ -45,7 +45,7 @@ fn first_of_two(me: Me) {
     assert_eq!(wait_for(me, pool, Timeout::FOREVER), Ok(()));
     tasks[0].is_over(1);
     tasks[1].is_over(!cancelled as usize);
-    ids.into_iter().for_each(|id| assert_eq!(future(id).destroy(me), Ok(())));
+    ids.into_iter().for_each(|id| assert!(future(id).destroy(me).is_ok()));
     end_pool(me, pool);
 }
 

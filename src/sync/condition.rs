@@ -8,7 +8,7 @@
 use super::guard::RawGuard;
 use super::lock::{self, Lock};
 use super::rlock::{self, RLock};
-use super::word::{Owned, Word};
+use super::word::Word;
 use crate::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
 use crate::error::{Error, Result};
 use crate::park::{self, Me, Record, Wait, Woken};
@@ -27,6 +27,8 @@ pub(crate) struct Condition {
     last: AtomicPtr<Record>,
     /// 1 when the RLock is its own and ends with it.
     own: AtomicU32,
+    /// Where in the lock's word a holder's sign stands.
+    signs: AtomicU32,
 }
 
 /// What the list says of a waiter.
@@ -71,6 +73,7 @@ fn create_over(me: Me, under: Under, own: bool) -> Result<u64> {
         body.first.store(null_mut(), Relaxed);
         body.last.store(null_mut(), Relaxed);
         body.own.store(own as u32, Relaxed);
+        body.signs.store(under.word().signs(), Relaxed);
     };
     Ok(Condition::table().create(Some(me.cache()), 0, fill)?.id)
 }
@@ -247,14 +250,11 @@ impl Live<Condition> {
     #[inline(always)]
     pub(crate) fn notify_quick(self, me: Me) -> bool {
         let body = &self.slot.body;
-        let (lock, head) = (body.lock.load(Acquire), body.head.load(Relaxed));
-        // After the loads: as long as the condition lives, the lock is the one it was made with.
-        let nobody_waits = self.state().is_some_and(|state| state as u32 == OPEN);
-        nobody_waits && {
+        let (head, signs) = (body.head.load(Acquire), body.signs.load(Acquire));
+        // After the loads: as long as the condition lives, so does the lock that it was made with.
+        self.slot.head.state.load(Acquire) == crate::slot::word(self.generation(), 0) && {
             // SAFETY: a living condition's head is that of a slot, whose memory is never given back.
-            let head = unsafe { &*head };
-            let owned = if kind_of(lock) == kind::LOCK { Owned::ByAnyone } else { Owned::ByOne };
-            Word { head, id: lock, owned }.is_mine(me)
+            Word::is_held(unsafe { &*head }, signs, me)
         }
     }
 

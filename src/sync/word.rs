@@ -123,6 +123,21 @@ impl Word {
             && (self.head.owner.load(Relaxed) == me.id() || self.holder(state as u32) == me.id())
     }
 
+    /// The same for quick ways, of a lock that surely lives: false may mean that it is not known.
+    #[inline(always)]
+    pub(super) fn is_held(head: &Head, signs: u32, me: Me) -> bool {
+        let bits = head.state.load(Relaxed) as u32;
+        bits & (LOCKED | SIGN) == LOCKED | me.sign() & signs && head.owner.load(Relaxed) == me.id()
+    }
+
+    /// Where in the word a holder's sign stands.
+    pub(super) fn signs(self) -> u32 {
+        match self.owned {
+            Owned::ByAnyone => SIGN,
+            Owned::ByOne => 0,
+        }
+    }
+
     /// Takes the word when it is free and nobody waits.
     #[inline(always)]
     pub(crate) fn take_free(self, me: Me) -> core::result::Result<(), u64> {

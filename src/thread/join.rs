@@ -2,7 +2,7 @@
 
 use super::{AWAITED, ENDED, FAILED, Handle, LOST, STARTED, registry};
 use crate::error::{Error, Result};
-use crate::park::{self, Me, Wait, Woken, records};
+use crate::park::{self, Me, Spin, Wait, Woken, records};
 use crate::slot::index_of;
 use crate::sync;
 use crate::sys::tools;
@@ -43,6 +43,7 @@ impl Handle {
         }
         let wait = Wait::begin(me, self.id, timeout);
         let mut woken = Woken::LookAgain;
+        let mut spin = Spin::long();
         loop {
             // It lived when this began, so a slot that is closed by now tells of its end.
             let Ok(bits) = self.bits() else { return Ok(()) };
@@ -54,6 +55,9 @@ impl Handle {
             }
             if woken == Woken::TimedOut {
                 return Err(Error::Timeout);
+            }
+            if spin.next() {
+                continue;
             }
             if timeout.is_forever() && park::would_deadlock(me, sync::awaited_owner).is_some() {
                 return Err(Error::Cycle);

@@ -34,6 +34,14 @@ def cpu_model():
     return platform.machine()
 
 
+def distance(program, environment):
+    """Nanoseconds from one processor to the other and back, as they are just now."""
+    if len(os.sched_getaffinity(0)) < 2:
+        return "only one"
+    done = subprocess.run([program], check=True, timeout=LIMIT_S, env=environment, stdout=subprocess.PIPE, text=True)
+    return done.stdout.strip() + " ns"
+
+
 def come_first():
     """Keeps other load of the machine away from the measurement, where the system allows it."""
     os.setsid()  # a session has a scheduling group of its own, whose share the first of the two lines raises
@@ -56,9 +64,13 @@ def main():
     print(f"{cpu_model()}, {len(os.sched_getaffinity(0))} CPUs, load {os.getloadavg()[0]:.2f}, "
           f"{' '.join(platform.libc_ver())}", flush=True)
     with tempfile.TemporaryDirectory() as directory:
+        between = build("distance", library, pathlib.Path(directory))
         for name in arguments[1:] or NAMES:
             program = build(name, library, pathlib.Path(directory))
+            before = distance(between, environment)
             subprocess.run([program], check=True, timeout=LIMIT_S, env=environment, preexec_fn=come_first)
+            print(f"\nFrom one processor to the other and back: {before} before, "
+                  f"{distance(between, environment)} after.", flush=True)
 
 
 if __name__ == "__main__":

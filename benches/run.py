@@ -36,8 +36,8 @@ def cpu_model():
 
 def distance(program, environment):
     """Nanoseconds from one processor to the other and back, as they are just now."""
-    if len(os.sched_getaffinity(0)) < 2:
-        return "only one"
+    if not {0, 1} <= os.sched_getaffinity(0):
+        return "unknown"
     done = subprocess.run([program], check=True, timeout=LIMIT_S, env=environment, stdout=subprocess.PIPE, text=True)
     return done.stdout.strip() + " ns"
 

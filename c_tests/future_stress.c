@@ -177,3 +177,86 @@ TEST(groups_that_fail_and_are_cancelled_all_the_time) {
   finish_pool(pool);
   EQ(atomic_load(&args_destroyed), atomic_load(&in_groups));
 }
+
+// ---- A task is queued in the moment in which the only worker goes to sleep for it ----
+
+typedef struct awaiting {
+  threading_future promise;
+  _Atomic int begun;
+} awaiting;
+
+static void *await_it(void *arg) {
+  awaiting *of = arg;
+  atomic_store(&of->begun, 1);
+  void *result;
+  OK(threading_future_result(of->promise, THREADING_FOREVER, &result));
+  return result;
+}
+
+static void *keep_it(void *arg) {
+  OK(threading_future_set_result(((awaiting *)arg)->promise, arg));
+  return NULL;
+}
+
+TEST(queued_while_the_only_worker_goes_to_sleep) {
+  const threading_pool pool = make_pool(1);
+  const int64_t end = threading_now() + THREADING_SECONDS(2);
+  uint64_t seed = 1;
+  for (int round = 0; round < 20000 && threading_now() < end; round++) {
+    awaiting of = { .begun = 0 };
+    OK(threading_future_create(&of.promise));
+    const threading_future waits = submit(pool, await_it, &of);
+    while (!atomic_load(&of.begun)) {}
+    // A worker looks for some 50 microseconds before it sleeps.
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    const int64_t at = threading_now() + (int64_t)(seed >> 47);
+    while (threading_now() < at) {}
+    const threading_future keeps = submit(pool, keep_it, &of);
+    void *result;
+    OK(threading_future_result(waits, THREADING_SECONDS(8), &result));
+    CHECK(result == &of);
+    OK(threading_future_destroy(waits));
+    result_of(keeps);
+    OK(threading_future_destroy(of.promise));
+  }
+  finish_pool(pool);
+}
+
+// ---- The same while a guest, who has no number and so works alone, looks for one again and again ----
+
+static _Atomic int leaves;
+
+static void hardly_anything(int64_t begin, int64_t end, void *arg) {
+  CHECK(begin < end && arg == NULL);
+}
+
+static void *loop_alone(void *arg) {
+  while (!atomic_load(&leaves)) OK(threading_parallel_for(*(threading_pool *)arg, 0, 1000, 1, hardly_anything, NULL));
+  return NULL;
+}
+
+TEST(queued_while_a_guest_looks_for_a_seat) {
+  threading_pool pool = make_pool(1);
+  OK(threading_set_parallelism(4, NULL));
+  awaiting of = { .begun = 0 };
+  OK(threading_future_create(&of.promise));
+  const threading_future waits = submit(pool, await_it, &of);
+  WAIT_UNTIL(atomic_load(&of.begun));
+  const threading_thread guest = spawn_thread(loop_alone, &pool);
+  const int64_t end = threading_now() + THREADING_SECONDS(2);
+  for (int round = 0; round < 5000 && threading_now() < end; round++) {
+    awaiting other = { .begun = 0 };
+    OK(threading_future_create(&other.promise));
+    const threading_future keeps = submit(pool, keep_it, &other);
+    void *result;
+    OK(threading_future_result(keeps, THREADING_SECONDS(8), &result));
+    OK(threading_future_destroy(keeps));
+    OK(threading_future_destroy(other.promise));
+  }
+  atomic_store(&leaves, 1);
+  finish_thread(guest);
+  result_of(submit(pool, keep_it, &of));
+  result_of(waits);
+  OK(threading_future_destroy(of.promise));
+  finish_pool(pool);
+}

@@ -195,7 +195,8 @@ static void *just_return(void *arg) { return arg; }
 static void note_number(int64_t begin, int64_t end, void *arg) {
   CHECK(begin < end && arg == NULL);
   const int32_t index = threading_worker_index();
-  if (index > atomic_load(&highest_number)) atomic_store(&highest_number, index);
+  int32_t highest = atomic_load(&highest_number);
+  while (index > highest && !atomic_compare_exchange_weak(&highest_number, &highest, index)) {}
   for (volatile int spin = 0; spin < 1000; spin++) {}
 }
 

@@ -310,3 +310,18 @@ TEST(each_place_that_becomes_free_is_told) {
   EQ(stats_of(pool).done, 40000);
   finish_pool(pool);
 }
+
+static void do_nothing(void *arg) {
+  CHECK(arg == NULL);
+}
+
+// There is room for one task: who waits for it is told by each that is taken, or by none.
+TEST(who_waits_for_the_only_place_is_told) {
+  const threading_pool_options options = { .size = sizeof options, .max_queued = 1 };
+  threading_pool pool;
+  OK(threading_pool_create(1, &options, &pool));
+  const int64_t end = threading_now() + THREADING_SECONDS(2);
+  for (int round = 0; round < 200000 && threading_now() < end; round++)
+    OK(threading_pool_execute(pool, do_nothing, NULL));
+  finish_pool(pool);
+}

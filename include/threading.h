@@ -2697,7 +2697,7 @@ typedef struct threading_pool_options {
 /**
  * Makes a pool; its threads start when there is something for them to do.
  *
- * \param max_workers  how many threads it may have, at most 4096; 0: as many as threading_cpu_count() says
+ * \param max_workers  how many threads it may have, at most 3072; 0: as many as threading_cpu_count() says
  * \param options      NULL: all defaults
  * \param out          where the pool is written
  * \returns #THREADING_OK; #THREADING_E_NO_MEMORY; #THREADING_E_INVALID when `out` is NULL, `max_workers` or
@@ -2865,7 +2865,7 @@ THREADING_API threading_status threading_pool_shutdown(threading_pool pool,
  * are at. It never waits.
  *
  * \param pool         the pool
- * \param max_workers  how many threads it may have, at most 4096; 0: as many as threading_cpu_count() says
+ * \param max_workers  how many threads it may have, at most 3072; 0: as many as threading_cpu_count() says
  * \returns #THREADING_OK; #THREADING_E_INVALID when `max_workers` is out of its range
  * \threadsafety any thread, but no signal handler
  * \since 0.1.0
@@ -2951,8 +2951,8 @@ THREADING_API threading_status threading_pool_stats(threading_pool pool,
  * No two threads that work in a pool at the same time have the same number, and it is below the pool's
  * `max_workers`, but for one case: while a worker waits inside a task, another may stand in for it, with a
  * number from `max_workers` on and below `max_workers` + 64. It takes tasks, and no part in others' loops.
- * A thread that runs a parallel loop while all workers are busy has no number of its own: until one is free
- * it works alone, as number 0.
+ * A thread that runs a parallel loop, or a task that the pool had no room for, while all workers are busy has
+ * no number of its own: until one is free it works alone, as number 0.
  *
  * \returns 0 or more inside a task or the body of a loop, of the innermost pool; -1 elsewhere
  * \threadsafety any thread, but no signal handler

@@ -100,7 +100,7 @@ pub(crate) enum Seed {
     Last,
     /// Future: it ends although a callback is being added.
     Listing,
-    /// Guard: who takes it after a sleep does not say that others may sleep.
+    /// Guard: who leaves it takes note of one who sleeps, and does not wake it.
     Guard,
     /// Lock: released without release ordering.
     Word,

@@ -126,7 +126,7 @@ fn wishes<'a>(options: *const threading_pool_options) -> Result<Wishes<'a>> {
 
 /// Makes a pool; its threads start when there is something for them to do.
 ///
-/// \param max_workers  how many threads it may have, at most 4096; 0: as many as threading_cpu_count() says
+/// \param max_workers  how many threads it may have, at most 3072; 0: as many as threading_cpu_count() says
 /// \param options      NULL: all defaults
 /// \param out          where the pool is written
 /// \returns #THREADING_OK; #THREADING_E_NO_MEMORY; #THREADING_E_INVALID when `out` is NULL, `max_workers` or
@@ -332,7 +332,7 @@ pub extern "C-unwind" fn threading_pool_shutdown(
 /// are at. It never waits.
 ///
 /// \param pool         the pool
-/// \param max_workers  how many threads it may have, at most 4096; 0: as many as threading_cpu_count() says
+/// \param max_workers  how many threads it may have, at most 3072; 0: as many as threading_cpu_count() says
 /// \returns #THREADING_OK; #THREADING_E_INVALID when `max_workers` is out of its range
 /// \threadsafety any thread, but no signal handler
 /// \since 0.1.0

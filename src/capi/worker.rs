@@ -74,8 +74,8 @@ pub extern "C" fn threading_pool_stats(
 /// No two threads that work in a pool at the same time have the same number, and it is below the pool's
 /// `max_workers`, but for one case: while a worker waits inside a task, another may stand in for it, with a
 /// number from `max_workers` on and below `max_workers` + 64. It takes tasks, and no part in others' loops.
-/// A thread that runs a parallel loop while all workers are busy has no number of its own: until one is free
-/// it works alone, as number 0.
+/// A thread that runs a parallel loop, or a task that the pool had no room for, while all workers are busy has
+/// no number of its own: until one is free it works alone, as number 0.
 ///
 /// \returns 0 or more inside a task or the body of a loop, of the innermost pool; -1 elsewhere
 /// \threadsafety any thread, but no signal handler

@@ -11,7 +11,7 @@ use core::hint::cold_path;
 mod mode {
     use core::sync::atomic::{AtomicU32, Ordering::*};
 
-    /// Nobody has asked the system yet: both halves are fences, but the heavy one asks first.
+    /// Nobody has asked the system yet: both halves are fences.
     const UNKNOWN: u32 = 0;
     const EXPEDITED: u32 = 1;
     /// The system has no such barrier: both halves are fences.
@@ -19,9 +19,11 @@ mod mode {
 
     static MODE: AtomicU32 = AtomicU32::new(UNKNOWN);
 
+    /// Acquire: whoever leaves his fence out by this reads the other's word after it. So one who has written that word, and
+    /// finds after a fence that nobody has asked, knows that the other runs a fence or sees the word.
     #[inline(always)]
     pub(super) fn is_expedited() -> bool {
-        MODE.load(Relaxed) == EXPEDITED
+        MODE.load(Acquire) == EXPEDITED
     }
 
     /// Asks the system, if nobody has. The answer is the same for all who ask at once.
@@ -70,15 +72,19 @@ pub(crate) fn light() {
     fence(SeqCst);
 }
 
-/// The half of those who seldom come by: some microseconds.
+/// The half of those who seldom come by: some microseconds. The first asks the system, which may take milliseconds.
 pub(crate) fn heavy() {
+    #[cfg(not(loom))]
+    mode::ask();
+    heavy_unasked();
+}
+
+/// The same, but nobody asks the system for it: until somebody has, the light half is a fence like this one.
+pub(crate) fn heavy_unasked() {
     fence(SeqCst);
     #[cfg(not(loom))]
-    {
-        mode::ask();
-        if mode::is_expedited() {
-            mode::run();
-        }
+    if mode::is_expedited() {
+        mode::run();
     }
 }
 

@@ -114,7 +114,7 @@ pub(crate) fn wake(word: &impl Word, count: u32) -> u32 {
 /// Moves one who sleeps on `from` to those who sleep on `to`, unless `from` is no longer `expected`.
 pub(crate) fn requeue(from: &AtomicU64, expected: u32, to: &AtomicU64) {
     step();
-    if !from.read() == expected {
+    if from.read() != expected {
         return;
     }
     let mut sleepers = sleepers();

@@ -220,17 +220,36 @@ impl Body {
 
     /// The same for a guest, who has a number below that of workers or none.
     pub(super) fn take_guest_seat(&self) -> Option<&Seat> {
-        self.take_seat_below(self.idle.workers())
+        if self.has_free_number() { self.take_seat_below(self.idle.workers()) } else { None }
     }
 
     fn take_seat_below(&self, most: u32) -> Option<&Seat> {
         let seats = self.idle.seats();
         self.idle.shift_if(TAKEN, 0, |now| now.of(TAKEN) < seats).ok()?;
-        let seat = self.free_seat(most);
-        if seat.is_none() {
-            self.idle.shift(0, TAKEN);
+        loop {
+            let Some(seat) = self.free_seat(most) else {
+                self.untake();
+                return None;
+            };
+            // Others have less than `seats`, so one of the first numbers is free, if it was not when it was looked at.
+            if seat.index < seats {
+                return Some(seat);
+            }
+            self.free(seat);
         }
-        seat
+    }
+
+    /// Takes away a count of `TAKEN` whose seat has been given back, or was not found. Others may have queued something
+    /// meanwhile and called nobody, since all seats were taken.
+    pub(super) fn untake(&self) {
+        let full = self.idle.shift(0, TAKEN).of(TAKEN) + 1 >= self.idle.seats();
+        self.idle.tell_quiet();
+        if full {
+            fence::heavy();
+            if self.has_work() {
+                let _ = super::life::call(self);
+            }
+        }
     }
 
     /// A seat for a guest. One who only looks for work gives up his, so it waits for that; when all work there is none.
@@ -329,6 +348,11 @@ impl Body {
         self.has_tasks_or(super::parallel::is_open() && self.takes_forks(seat))
     }
 
+    /// Whether a task is queued.
+    pub(super) fn has_tasks(&self) -> bool {
+        self.has_tasks_or(false)
+    }
+
     /// Whether anything is queued; forks count if the one who looks may take part in loops.
     fn has_tasks_or(&self, forks: bool) -> bool {
         self.injector.length() > 0
@@ -367,17 +391,12 @@ impl Body {
         self.others(0).map(|seat| seat.ring.length() as u64).sum()
     }
 
-    /// Sees to it that somebody looks for what the caller has just queued; says whether a thread must be started.
+    /// Sees to it that somebody looks for what the caller has just queued, by plain stores; says whether a thread must be
+    /// started. That all seats are taken is relied on at once: whoever makes one free, or makes one more, runs the heavy
+    /// half before he looks. One who looks already is relied on only after a fence, since his look may be over and have
+    /// missed it.
     #[inline(always)]
     pub(super) fn notify(&self) -> bool {
-        fence::light();
-        !self.idle.is_awake() && self.call() == Call::Start
-    }
-
-    /// The same for what a thread has put into a queue of its own, by a plain store: one who looks already is relied
-    /// on only after a fence, since his look may be over and have missed it.
-    #[inline(always)]
-    pub(super) fn notify_of_own(&self) -> bool {
         fence::light();
         !self.idle.is_full() && self.notify_idle()
     }
@@ -428,8 +447,13 @@ impl Body {
         threads > self.idle.seats() || threads > self.plan.min_workers
     }
 
-    /// So many of those who wait for room look again.
+    /// So many of those who wait for room look again. Each of them says that it waits, and then looks whether there is
+    /// room, which was made by a plain store.
     pub(super) fn tell_room(&self, count: u32) {
+        if self.plan.bound == u64::MAX {
+            return;
+        }
+        crate::atomic::fence(SeqCst);
         if self.room_waiters.load(SeqCst) > 0 {
             self.room.fetch_add(1, SeqCst);
             crate::park::wake(&self.room, count);

@@ -93,7 +93,8 @@ fn search(body: &Body, seat: &Seat) -> bool {
         if body.has_work_for(seat) {
             return true;
         }
-        if body.state.load(Relaxed) != OPEN || body.guests.load(Relaxed) > 0 || !spin.next() {
+        let wanted = body.guests.load(Relaxed) > 0 || !body.takes_forks(seat) && body.has_work();
+        if body.state.load(Relaxed) != OPEN || wanted || !spin.next() {
             return false;
         }
     }
@@ -193,7 +194,8 @@ fn finalize(worker: &Worker) {
 /// Sleeps until there is something to do; false: the thread ends, and is counted as sleeping no more.
 fn rest(worker: &Worker) -> bool {
     let body = worker.body();
-    let over = body.state.load(SeqCst) != OPEN && !body.has_work();
+    // Forks are done by their makers, if by nobody else.
+    let over = body.state.load(SeqCst) != OPEN && !body.has_tasks();
     let idle_timeout = body.plan.idle_timeout;
     let now = crate::time::now();
     let deadline = match over || body.idle.counts().of(THREADS) > body.idle.seats() {
@@ -251,6 +253,7 @@ unsafe extern "C-unwind" fn was_left(worker: *mut c_void) {
         }
     }
     body.idle.shift(0, counts);
+    fence::heavy();
     if body.has_work() {
         let _ = call(body);
     }

@@ -344,6 +344,7 @@ pub(crate) fn resize(me: Me, pool: u64, max_workers: u32) -> Result {
     let held = unsafe { &*body };
     held.idle.set_workers(count);
     held.idle.call_all();
+    crate::park::fence::heavy();
     let called = if held.has_work() && held.call() == Call::Start { life::start(held) } else { Ok(()) };
     // SAFETY: as above.
     unsafe { Body::let_go(body) };

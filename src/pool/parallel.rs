@@ -327,7 +327,7 @@ pub(super) fn offer(worker: &Worker, seat: &Seat, fork: *mut Fork) -> bool {
     if !seat.forks.push(fork) {
         return false;
     }
-    if worker.body().notify_of_own() {
+    if worker.body().notify() {
         start_for_fork(worker);
     }
     true

@@ -45,7 +45,7 @@ fn try_put(me: Me, body: &Body, entry: Entry, priority: i64, bound: u64) -> Resu
     match ring.filter(|ring| priority == 0 && bound == u64::MAX && ring.has_room()) {
         Some(ring) => {
             ring.push(entry);
-            return Ok(if body.notify_of_own() { Put::Start(body.hold()) } else { Put::Done });
+            return Ok(if body.notify() { Put::Start(body.hold()) } else { Put::Done });
         }
         None => {
             if body.idle.counts().of(THREADS) == 0

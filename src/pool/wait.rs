@@ -8,7 +8,7 @@ use super::word::{self, WATCH, WATCHED};
 use super::worker::{self, Worker};
 use crate::atomic::Ordering::*;
 use crate::error::{Error, Result};
-use crate::park::{self, Me, Spin, Wait, Woken};
+use crate::park::{self, Me, Spin, Wait, Woken, fence};
 use crate::slot::{Live, find};
 use crate::sync;
 use crate::thread::current;
@@ -163,6 +163,7 @@ pub(super) fn block(worker: &Worker) {
         let body = worker.body();
         if worker.seat().is_some() {
             body.idle.block();
+            fence::heavy();
             if body.has_work() {
                 let _ = life::call(body);
             }

@@ -162,7 +162,7 @@ pub(super) fn work(worker: &Worker, seat: &Seat) -> bool {
 }
 
 /// Whoever queued something has relied on this thread, which does something else now: it sees to it that somebody
-/// looks, if there is still something to be found. The fence answers the one in `Body::notify_of_own`.
+/// looks, if there is still something to be found. The fence answers the one in `Body::notify_idle`.
 pub(super) fn pass_on(body: &Body) {
     crate::atomic::fence(SeqCst);
     if body.has_work() {

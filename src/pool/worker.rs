@@ -1,13 +1,12 @@
 //! What a thread is that works in a pool: one of its own, or a guest in a parallel loop.
 
 use super::body::{Body, Seat};
-use super::idle::TAKEN;
-use super::life::{call, leave_seat};
+use super::life::leave_seat;
 use super::run;
 use super::work::empty_ring;
 use crate::atomic::Ordering::*;
 use crate::error::Result;
-use crate::park::{Me, fence};
+use crate::park::Me;
 use crate::thread::current;
 use crate::thread::failure::Failure;
 use core::cell::Cell;
@@ -171,15 +170,7 @@ pub(super) fn guest_leaves(worker: &Worker) {
         empty_ring(body, seat);
         seat.end_work();
         leave_seat(worker, seat);
-        let full = body.idle.shift(0, TAKEN).of(TAKEN) + 1 >= body.idle.seats();
-        body.idle.tell_quiet();
-        if full {
-            // Others may have queued something and woken nobody, since there was no seat.
-            fence::heavy();
-            if body.has_work() {
-                let _ = call(body);
-            }
-        }
+        body.untake();
     }
     // SAFETY: `as_guest` was given a user's part, and the worker does not use the body after this.
     unsafe { Body::let_go(worker.body) };

@@ -1,4 +1,4 @@
-//! A thread's few free slots of any kind, so that create and destroy seldom touch a shared stack.
+//! A thread's few free slots of any kind, so that create and destroy seldom touch what all share.
 
 use core::cell::Cell;
 

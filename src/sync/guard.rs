@@ -77,7 +77,7 @@ impl RawGuard {
     /// Says that somebody may sleep, and enters if it is free after all.
     fn enter_or_announce(&self) -> bool {
         self.asleep.swap(1, SeqCst);
-        fence::heavy();
+        fence::heavy_unasked();
         self.try_enter()
     }
 

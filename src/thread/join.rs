@@ -43,7 +43,7 @@ impl Handle {
         }
         let wait = Wait::begin(me, self.id, timeout);
         let mut woken = Woken::LookAgain;
-        let mut spin = Spin::long();
+        let mut spin = if wait.is_over_at_once() { Spin::over() } else { Spin::long() };
         loop {
             // It lived when this began, so a slot that is closed by now tells of its end.
             let Ok(bits) = self.bits() else { return Ok(()) };

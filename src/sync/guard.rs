@@ -100,6 +100,8 @@ impl RawGuard {
         true
     }
 
+    /// Gives it up. It looks at `asleep` after others may be inside: memory that holds a guard must last until this has
+    /// returned, so whoever frees it may not go by what was done inside alone.
     #[inline(always)]
     pub(crate) fn leave(&self) {
         self.held.store(0, Release);

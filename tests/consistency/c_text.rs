@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 /// Name and declaration of everything that a header declares, in one normal form.
 pub(crate) type Declarations = BTreeMap<String, String>;
 
-/// Parses a header. What stands before each function, inline functions, and macros that are no part of the promise (ending in `_`), are left out.
+/// Parses a header. `THREADING_API`, inline functions, and macros that are no part of the promise (ending in `_`), are
+/// left out.
 pub(crate) fn declarations(header: &str) -> Declarations {
     let text = without_comments(header).replace("\\\n", " ");
     let mut found = Declarations::new();

@@ -329,6 +329,39 @@ TEST(statistics_count_what_is_done) {
   finish_pool(pool);
 }
 
+static int64_t begun_ns;
+
+static void note_beginning(void *arg) {
+  (void)arg;
+  begun_ns += NOW_NS();
+}
+
+// Where many tasks wait, not each is timed: the sum is right all the same, but for some percent.
+TEST(the_time_that_many_tasks_wait_is_counted) {
+  enum { BURSTS = 40, TASKS = 100 };
+  const threading_pool pool = make_pool(1);
+  gate gate;
+  make_gate(&gate);
+  threading_future held;
+  hold_workers(pool, &gate, 1, &held);
+  int64_t put_ns = 0;
+  for (int burst = 0; burst < BURSTS; burst++) {
+    const int64_t until = NOW_NS() + THREADING_MILLISECONDS(1) / 2;
+    for (int i = 0; i < TASKS; i++) {
+      put_ns += NOW_NS();
+      OK(threading_pool_execute(pool, note_beginning, NULL));
+    }
+    WAIT_UNTIL(NOW_NS() > until);
+  }
+  release_workers(&gate, 1, &held);
+  OK(threading_pool_wait(pool, THREADING_FOREVER));
+  const double waited = (double)(begun_ns - put_ns), counted = (double)stats_of(pool).wait_ns;
+  CHECK(waited > 0);
+  CHECK(counted > 0.9 * waited);
+  CHECK(counted < 1.1 * waited);
+  finish_pool(pool);
+}
+
 TEST(statistics_are_complete_when_a_result_is_there) {
   const threading_pool pool = make_pool(2);
   for (int i = 1; i <= 1000; i++) {

@@ -23,13 +23,19 @@ use crate::sync::RawGuard;
 use core::cell::UnsafeCell;
 use core::ptr::null_mut;
 
+/// How many tasks wait for each that is queued without a look at the clock.
+const EXACT: u64 = 32;
+
 /// Where tasks are put.
 struct Back {
     tail: *mut Chunk,
     /// Places used in the last chunk.
     to: usize,
-    /// The sum of the times of putting: what `Front::times` is less than that is the time spent waiting.
+    /// The sum of the times of putting: what `Front::times` is more than that is the time spent waiting.
     times: i64,
+    /// The clock when it was last read here, and `EXACT` for each task that was put since, with that one.
+    now: i64,
+    untimed: u64,
     /// The most that a queue with a bound held.
     most: u64,
 }
@@ -43,6 +49,21 @@ struct Front {
     most: u64,
     /// A chunk to be freed when the guard is given up, or NULL.
     waste: *mut Chunk,
+}
+
+impl Back {
+    /// The time for the sum, with so many tasks before. Reading the clock takes as long as putting a task, so where many
+    /// wait, some count as put when the last one was that read it. All who wait have waited since, and are `EXACT` times as
+    /// many: so much smaller than the sum is what it is too large by.
+    #[inline(always)]
+    fn time(&mut self, before: u64, priority: i64) -> i64 {
+        if before <= self.untimed || priority != 0 {
+            self.now = crate::time::ticks();
+            self.untimed = 0;
+        }
+        self.untimed += EXACT;
+        self.now
+    }
 }
 
 /// One end of the list, and its count of tasks.
@@ -85,7 +106,7 @@ impl Injector {
         let stock = Stock::new()?;
         let first = map()?;
         Ok(Injector {
-            back: End::new(Back { tail: first, to: 0, times: 0, most: 0 }),
+            back: End::new(Back { tail: first, to: 0, times: 0, now: 0, untimed: 0, most: 0 }),
             front: End::new(Front { head: first, from: 0, times: 0, most: 0, waste: null_mut() }),
             ranks: Ranks::new(),
             stock,
@@ -112,16 +133,18 @@ impl Injector {
         self.ranks.is_urgent()
     }
 
-    /// Queues a task unless there are `bound` already.
-    #[inline]
+    /// Queues a task unless there are `bound` already. Not inlined, so that the entry comes in registers: read from memory
+    /// at once what was written in two halves, the processor would wait for both to be written.
+    #[inline(never)]
     pub(super) fn put(&self, entry: Entry, priority: i64, bound: u64) -> Result {
-        let now = crate::time::ticks();
         self.back.with(|back| {
             // Nobody else puts meanwhile, so there are not more than this.
-            let length = if bound == u64::MAX { 0 } else { self.length() };
+            let plain = self.plain();
+            let length = if bound == u64::MAX { 0 } else { plain + self.ranks.length() };
             if length >= bound {
                 return Err(Error::Full);
             }
+            let now = back.time(plain, priority);
             match priority {
                 0 => self.append(back, entry, false)?,
                 _ => self.ranks.put(entry, priority)?,
@@ -134,8 +157,8 @@ impl Injector {
 
     /// Queues a task that had been taken, without memory too as long as there is the reserve.
     pub(super) fn put_back(&self, entry: Entry) -> Result {
-        let now = crate::time::ticks();
         self.back.with(|back| {
+            let now = back.time(self.plain(), 0);
             self.append(back, entry, true)?;
             back.times = back.times.wrapping_add(now);
             Ok(())

@@ -71,7 +71,7 @@ pub(super) fn quick_put<T>(
 
 #[cold]
 #[inline(never)]
-fn out_of_line<T>(otherwise: impl FnOnce() -> T) -> T {
+pub(super) fn out_of_line<T>(otherwise: impl FnOnce() -> T) -> T {
     otherwise()
 }
 

@@ -1,6 +1,6 @@
 //! Section Parallel loops: work that is split among the threads of a pool and ends where it began.
 
-use super::boundary::{call_unwind, items, quick};
+use super::boundary::{call_unwind, items, out_of_line, quick};
 use super::pool::threading_pool;
 use super::status::{THREADING_OK, threading_callback, threading_status};
 use crate::error::Error;
@@ -152,9 +152,11 @@ pub extern "C-unwind" fn threading_parallel_invoke(
     count: usize,
 ) -> threading_status {
     quick(
-        || match invoke::invoke_quick(known()?, pool.id, items(tasks.cast(), count).ok()?)? {
+        || match invoke::invoke_quick(known()?, pool.id, two(tasks, count)?)? {
             Ok(()) => Some(THREADING_OK),
-            failed => Some(call_unwind("threading_parallel_invoke", pool.id, || failed)),
+            Err(pool) => Some(out_of_line(move || {
+                call_unwind("threading_parallel_invoke", pool, || Err(Error::Failed))
+            })),
         },
         move || {
             call_unwind("threading_parallel_invoke", pool.id, || {
@@ -162,4 +164,11 @@ pub extern "C-unwind" fn threading_parallel_invoke(
             })
         },
     )
+}
+
+/// The tasks of a caller who passes two.
+#[inline(always)]
+fn two<'a>(tasks: *const threading_task, count: usize) -> Option<&'a [invoke::Task; 2]> {
+    // SAFETY: the header promises `count` readable tasks that outlive the call.
+    if count == 2 { unsafe { tasks.cast::<[invoke::Task; 2]>().as_ref() } } else { None }
 }

@@ -14,10 +14,16 @@ static void leave(struct frame *frame) {
   if (frame->left) frame->left(frame->context);
 }
 
-/* Two callbacks under one frame: `between` says whether the second is to be called here, too. It may run other callbacks
- * that are left by force, whose `left` has then settled what this frame's settles: that must bear to be called again. */
+/* Two tasks under one frame: `between` says which is to be called here as the second, NULL for none. It may run other
+ * callbacks that are left by force, whose `left` has then settled what this frame's settles: that must bear to be called
+ * again. */
+struct task {
+  void (*callback)(void *arg);
+  void *arg;
+};
+
 struct steps {
-  int32_t (*between)(void *context);
+  const struct task *(*between)(void *context);
   void (*left)(void *context);
 };
 
@@ -27,8 +33,7 @@ struct steps {
 HIDDEN void *threading_frame_target(void *(*target)(void *), void *arg, void (*left)(void *), void *context);
 HIDDEN int32_t threading_frame_ask(int32_t (*ask)(void *), void *arg, void (*left)(void *), void *context);
 HIDDEN void threading_frame_call(void (*call)(void *), void *arg, void (*left)(void *), void *context);
-HIDDEN void threading_frame_pair(void (*first)(void *), void *arg, void (*second)(void *), void *argument,
-                                 const struct steps *steps, void *context);
+HIDDEN void threading_frame_pair(const struct task *first, const struct steps *steps, void *context);
 
 void *threading_frame_target(void *(*target)(void *), void *arg, void (*left)(void *), void *context) {
   FRAME;
@@ -59,10 +64,10 @@ static void leave_pair(struct pair *pair) {
   if (pair->steps) pair->steps->left(pair->context);
 }
 
-void threading_frame_pair(void (*first)(void *), void *arg, void (*second)(void *), void *argument,
-                          const struct steps *steps, void *context) {
+void threading_frame_pair(const struct task *first, const struct steps *steps, void *context) {
   struct pair pair __attribute__((cleanup(leave_pair))) = { steps, context };
-  first(arg);
-  if (steps->between(context)) second(argument);
+  first->callback(first->arg);
+  const struct task *second = steps->between(context);
+  if (second) second->callback(second->arg);
   pair.steps = 0;
 }

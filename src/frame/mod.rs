@@ -25,14 +25,7 @@ unsafe extern "C-unwind" {
     ) -> *mut c_void;
     fn threading_frame_ask(f: Ask, arg: *mut c_void, left: Option<Callback>, c: *mut c_void) -> i32;
     fn threading_frame_call(f: Callback, arg: *mut c_void, left: Option<Callback>, c: *mut c_void);
-    fn threading_frame_pair(
-        first: Callback,
-        arg: *mut c_void,
-        second: Callback,
-        argument: *mut c_void,
-        steps: *const Steps,
-        context: *mut c_void,
-    );
+    fn threading_frame_pair(first: *const Task, steps: *const Steps, context: *mut c_void);
 }
 
 /// What happens in passing when a callback is left by force.
@@ -42,10 +35,18 @@ pub(crate) struct Left {
     pub(crate) context: *mut c_void,
 }
 
-/// What happens between two callbacks, which says whether the second is called, too; and when either is left by force.
+/// One function with its argument, as C passes it.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct Task {
+    pub(crate) callback: Option<Callback>,
+    pub(crate) arg: *mut c_void,
+}
+
+/// What happens between two tasks, which says what to call as the second, NULL for nothing; and when either is left by force.
 #[repr(C)]
 pub(crate) struct Steps {
-    pub(crate) between: unsafe extern "C-unwind" fn(*mut c_void) -> i32,
+    pub(crate) between: unsafe extern "C-unwind" fn(*mut c_void) -> *const Task,
     pub(crate) left: Callback,
 }
 
@@ -83,19 +84,14 @@ pub(crate) unsafe fn call(call: Callback, arg: *mut c_void, left: Left) {
     outside(&left, |left| unsafe { threading_frame_call(call, arg, left.call, left.context) })
 }
 
-/// Runs two callbacks for a quick way, which is not taken when there is a race detector.
+/// Runs two tasks for a quick way, which is not taken when there is a race detector.
 ///
 /// # Safety
-/// - as for `target`, for both, and for `context` and `steps`.
+/// - as for `target`, for `first` and for what `between` gives, which have callbacks, and for `context` and `steps`.
 #[inline(always)]
-pub(crate) unsafe fn pair_quick(
-    (first, arg): (Callback, *mut c_void),
-    (second, argument): (Callback, *mut c_void),
-    steps: &'static Steps,
-    context: *mut c_void,
-) {
+pub(crate) unsafe fn pair_quick(first: &Task, steps: &'static Steps, context: *mut c_void) {
     // SAFETY: the caller's promises.
-    unsafe { threading_frame_pair(first, arg, second, argument, steps, context) }
+    unsafe { threading_frame_pair(first, steps, context) }
 }
 
 /// Runs the library's own code, which calls the user's and may be left by force with that.

@@ -397,14 +397,20 @@ impl Body {
     /// missed it.
     #[inline(always)]
     pub(super) fn notify(&self) -> bool {
-        fence::light();
-        !self.idle.is_full() && self.notify_idle()
+        self.shows_free_seat() && self.notify_idle()
     }
 
-    /// The same where a seat is free.
+    /// Whether a seat is free, as seen after what the caller has just queued.
+    #[inline(always)]
+    pub(super) fn shows_free_seat(&self) -> bool {
+        fence::light();
+        !self.idle.is_full()
+    }
+
+    /// What `notify` does where a seat is free.
     #[cold]
     #[inline(never)]
-    fn notify_idle(&self) -> bool {
+    pub(super) fn notify_idle(&self) -> bool {
         crate::atomic::fence(SeqCst);
         !self.idle.is_awake() && self.call() == Call::Start
     }

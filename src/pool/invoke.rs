@@ -4,21 +4,13 @@ use super::parallel::{self, Fork, Level};
 use super::worker::{self, Worker};
 use crate::atomic::Ordering::*;
 use crate::error::{Error, Result};
-use crate::frame::Callback;
+pub(crate) use crate::frame::Task;
 use crate::park::Me;
 use crate::thread::current;
 use crate::thread::failure::{self, Failure};
 use core::ffi::c_void;
 use core::mem::ManuallyDrop;
 use core::ptr::{null, null_mut};
-
-/// One function with its argument, as C passes it.
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub(crate) struct Task {
-    pub(crate) callback: Option<Callback>,
-    pub(crate) arg: *mut c_void,
-}
 
 /// The second half of some tasks.
 #[repr(C)]
@@ -31,44 +23,61 @@ struct Half {
 #[repr(C)]
 struct Other {
     fork: Fork,
-    task: *const Task,
+    tasks: *const [Task; 2],
 }
 
-/// Two tasks inside of parallel work, a step of a recursion, in fewer steps than the general way. `None`: they are not
-/// of this kind, or there is no room, and nothing was done.
+/// Two tasks inside of parallel work, a step of a recursion, in fewer steps than the general way; an error is the number of
+/// the pool in which one has failed. `None`: they are not of this kind, or there is no room, and nothing was done.
 #[inline(always)]
-pub(crate) fn invoke_quick(me: Me, pool: u64, tasks: &[Task]) -> Option<Result> {
-    let [first @ Task { callback: Some(one), .. }, second @ Task { callback: Some(two), .. }] = tasks else {
-        return None;
-    };
+pub(crate) fn invoke_quick(me: Me, pool: u64, tasks: &[Task; 2]) -> Option<core::result::Result<(), u64>> {
     let worker = worker::of(me)?;
     // SAFETY: a seat lives as long as the body.
     let seat = unsafe { worker.seat_in_loop.get().as_ref() }?;
     if pool == 0 || worker.body().known_as.load(SeqCst) != pool {
         return None;
     }
-    let mut other = Other { fork: Fork::new(run_other), task: second };
-    let fork: *mut Fork = (&raw mut other).cast();
-    if !parallel::offer(worker, seat, fork) {
+    if tasks[0].callback.is_none() || tasks[1].callback.is_none() {
         return None;
     }
+    let mut other = Other { fork: Fork::new(run_other), tasks };
+    let (worker, fork) = parallel::offer(worker, seat, (&raw mut other).cast())?;
+    // SAFETY: the fork of `other`, which is read again like `worker`: `offer` says why.
+    let tasks = unsafe { &*(*fork.cast::<Other>()).tasks };
     let mut failure = ManuallyDrop::new(Failure::NONE);
-    let place: *mut Failure = &raw mut *failure;
-    let level = Level::nested(worker, fork, place);
-    // SAFETY: the caller of `invoke` promised that each may be called with its argument.
-    unsafe { parallel::call_pair(&level, (*one, first.arg), (*two, second.arg)) };
-    worker.innermost().set(level.outer_failure);
+    let level = Level::nested(worker, fork, &raw mut *failure);
+    // SAFETY: the caller of `invoke` promised that each may be called with its argument; `between` gives the second.
+    unsafe { parallel::call_pair(&level, &tasks[0]) };
+    // From here on everything is read from the level: so no register need be kept for it meanwhile.
+    level.worker().innermost().set(level.outer_failure);
     // SAFETY: all callbacks have returned, so nobody else refers to the failure.
-    if unsafe { !(*place).failed } {
+    if unsafe { !(*level.failure).failed } {
         return Some(Ok(()));
     }
-    // SAFETY: as above; it is read once.
-    Some(failed(me, unsafe { place.read() }))
+    Some(Err(failed_quick(&level)))
+}
+
+/// The second task of `invoke_quick`, if nobody has stolen it; NULL if somebody has, and by now it is done.
+pub(super) unsafe extern "C-unwind" fn between(level: *mut c_void) -> *const Task {
+    // SAFETY: `call_pair` passes its level, which lives on this stack, with the fork of an `Other`.
+    let (level, task) = unsafe {
+        let level = &*level.cast::<Level>();
+        (level, &raw const (*(*level.fork.get().cast::<Other>()).tasks)[1])
+    };
+    if parallel::take_back(level) { task } else { null() }
+}
+
+#[cold]
+#[inline(never)]
+fn failed_quick(level: &Level) -> u64 {
+    let worker = level.worker();
+    // SAFETY: it has failed, and nobody else refers to it; it is read once.
+    let _ = failed(worker.me, unsafe { level.failure.read() });
+    worker.body().id
 }
 
 unsafe fn run_other(fork: *mut Fork, level: &Level) {
     // SAFETY: only `invoke_quick` makes such forks, as the first field of an `Other`, and waits until this has returned.
-    call(level, unsafe { &*(*fork.cast::<Other>()).task });
+    call(level, unsafe { &(*(*fork.cast::<Other>()).tasks)[1] });
 }
 
 /// Calls all of `tasks`, in parallel as far as there are threads; fails if one of them did.

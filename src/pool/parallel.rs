@@ -11,7 +11,7 @@
 use super::body::Seat;
 use super::life;
 use super::worker::{self, Worker};
-use crate::atomic::{AtomicI64, AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
+use crate::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
 use crate::frame::{self, Left};
 use crate::park::{self, Spin, Wait};
 use crate::sys::tools;
@@ -60,9 +60,10 @@ pub(super) struct Fork {
     run: unsafe fn(*mut Fork, &Level),
     /// `OPEN`, `AWAITED` when its maker sleeps, `DONE` or `FAILED`.
     latch: AtomicU64,
-    /// Who stole it, and from where on his forks were split off this one.
+    /// Who stole it.
     thief: AtomicPtr<Seat>,
-    base: AtomicI64,
+    /// From where on the thief's forks were split off this one; he writes it before he says who he is.
+    base: UnsafeCell<MaybeUninit<i64>>,
     /// Written by the thief before it is done.
     failure: UnsafeCell<MaybeUninit<Failure>>,
 }
@@ -79,30 +80,42 @@ impl Fork {
             run,
             latch: AtomicU64::new(OPEN),
             thief: AtomicPtr::new(null_mut()),
-            base: AtomicI64::new(0),
+            base: UnsafeCell::new(MaybeUninit::uninit()),
             failure: UnsafeCell::new(MaybeUninit::uninit()),
         }
     }
 }
 
-/// One step of splitting on a thread's stack.
+/// How a step of splitting belongs to others.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// It goes on from the step outside of it.
+    Inside,
+    /// Some parallel work begins here.
+    First,
+    /// The same, inside of parallel work that goes on around it, and which does not end with this.
+    Nested,
+    /// A stolen fork is done here.
+    Stolen,
+}
+
+/// One step of splitting on a thread's stack. In this order what is zero at first is written at once.
+#[repr(C)]
 pub(super) struct Level {
     pub(super) worker: *const Worker,
-    pub(super) outer: *const Level,
-    /// What was put into the deque at this step and has not been settled; or at the outermost step the stolen
-    /// fork that the thread does.
-    pub(super) fork: Cell<*mut Fork>,
-    /// Somebody has stolen it: the deque holds only what was put there before.
-    gone: Cell<bool>,
-    pub(super) stolen: bool,
-    /// It belongs to parallel work that goes on around it, and does not end it.
-    nested: bool,
     /// Where failures of this step's callbacks go.
     pub(super) failure: *mut Failure,
     /// What `threading_fail` marked before.
     pub(super) outer_failure: *mut Failure,
+    /// What was put into the deque at this step and has not been settled; or at the outermost step the stolen
+    /// fork that the thread does.
+    pub(super) fork: Cell<*mut Fork>,
+    pub(super) outer: *const Level,
     /// Memory of `allocate`, to be freed when the step is left by force; NULL for none.
     pub(super) memory: Cell<*mut u8>,
+    /// Somebody has stolen the fork: the deque holds only what was put there before.
+    gone: Cell<bool>,
+    step: Step,
 }
 
 impl Level {
@@ -118,14 +131,13 @@ impl Level {
     pub(super) fn inside(outer: &Level) -> Level {
         Level {
             worker: outer.worker,
-            outer,
-            fork: Cell::new(null_mut()),
-            gone: Cell::new(false),
-            stolen: false,
-            nested: false,
             failure: outer.failure,
             outer_failure: null_mut(),
+            fork: Cell::new(null_mut()),
+            outer,
             memory: Cell::new(null_mut()),
+            gone: Cell::new(false),
+            step: Step::Inside,
         }
     }
 
@@ -138,23 +150,23 @@ impl Level {
         fork: *mut Fork,
         failure: *mut Failure,
     ) -> Level {
-        Level {
-            worker,
-            outer,
-            fork: Cell::new(fork),
-            gone: Cell::new(false),
-            stolen: !fork.is_null(),
-            nested: false,
-            failure,
-            outer_failure: worker.innermost().replace(failure),
-            memory: Cell::new(null_mut()),
-        }
+        let step = if fork.is_null() { Step::First } else { Step::Stolen };
+        Level { outer, step, ..Level::nested(worker, fork, failure) }
     }
 
     /// The first step of what begins inside of other parallel work, with a fork that is in the deque already.
     #[inline(always)]
     pub(super) fn nested(worker: &Worker, fork: *mut Fork, failure: *mut Failure) -> Level {
-        Level { stolen: false, nested: true, ..Level::first(worker, null(), fork, failure) }
+        Level {
+            worker,
+            failure,
+            outer_failure: worker.innermost().replace(failure),
+            fork: Cell::new(fork),
+            outer: null(),
+            memory: Cell::new(null_mut()),
+            gone: Cell::new(false),
+            step: Step::Nested,
+        }
     }
 }
 
@@ -168,25 +180,16 @@ pub(super) unsafe fn call(level: &Level, call: frame::Callback, context: *mut c_
     unsafe { frame::call(call, context, left_at(level)) };
 }
 
-/// Calls user code and then, if the level's fork was not stolen meanwhile, the other half; for quick ways, which are not
-/// taken when there is a race detector.
+/// Calls a task and then what `between` gives for the level; for quick ways, which are not taken when there is a race
+/// detector.
 ///
 /// # Safety
 /// - as for `call`, of both.
 #[inline(always)]
-pub(super) unsafe fn call_pair(
-    level: &Level,
-    first: (frame::Callback, *mut c_void),
-    second: (frame::Callback, *mut c_void),
-) {
-    static STEPS: frame::Steps = frame::Steps { between, left: was_left };
+pub(super) unsafe fn call_pair(level: &Level, first: &frame::Task) {
+    static STEPS: frame::Steps = frame::Steps { between: super::invoke::between, left: was_left };
     // SAFETY: as in `call`.
-    unsafe { frame::pair_quick(first, second, &STEPS, (level as *const Level).cast_mut().cast()) };
-}
-
-unsafe extern "C-unwind" fn between(level: *mut c_void) -> i32 {
-    // SAFETY: `call_pair` passed a `Level` that lives on this stack.
-    take_back(unsafe { &*level.cast::<Level>() }) as i32
+    unsafe { frame::pair_quick(first, &STEPS, (level as *const Level).cast_mut().cast()) };
 }
 
 #[inline(always)]
@@ -207,7 +210,7 @@ unsafe extern "C-unwind" fn was_left(level: *mut c_void) {
             *failure = Failure { failed: true, code: super::run::LEFT, message: Text::EMPTY };
         }
         let fork = level.fork.get();
-        if level.stolen {
+        if level.step == Step::Stolen {
             end_stolen(worker, level, fork);
         } else {
             let held = !fork.is_null();
@@ -221,11 +224,11 @@ unsafe extern "C-unwind" fn was_left(level: *mut c_void) {
             free(level.memory.replace(null_mut()));
         }
         if level.outer.is_null() {
-            if !level.stolen {
+            if level.step != Step::Stolen {
                 // SAFETY: as above; nobody will ask for it.
                 unsafe { (*level.failure).clear() };
                 worker.innermost().set(level.outer_failure);
-                if !level.nested {
+                if level.step != Step::Nested {
                     leave(worker);
                 }
             }
@@ -314,46 +317,57 @@ pub(super) fn push(level: &Level, fork: *mut Fork) -> bool {
     let Some(seat) = worker.seat() else { return false };
     tools::release(seat.forks.next());
     level.fork.set(fork);
-    let put = offer(worker, seat, fork);
+    let put = offer(worker, seat, fork).is_some();
     if !put {
         level.fork.set(null_mut());
     }
     put
 }
 
-/// The same for quick ways, which no race detector sees.
+/// The same for quick ways, which no race detector sees. `None`: there is no room; otherwise worker and fork, so that
+/// whoever goes on with these keeps no register for them while somebody is told.
 #[inline(always)]
-pub(super) fn offer(worker: &Worker, seat: &Seat, fork: *mut Fork) -> bool {
+pub(super) fn offer<'a>(worker: &'a Worker, seat: &Seat, fork: *mut Fork) -> Option<(&'a Worker, *mut Fork)> {
     if !seat.forks.push(fork) {
-        return false;
+        return None;
     }
-    if worker.body().notify() {
-        start_for_fork(worker);
+    if !worker.body().shows_free_seat() {
+        return Some((worker, fork));
     }
-    true
+    Some(notify_for_fork(worker, fork))
 }
 
 #[cold]
 #[inline(never)]
-fn start_for_fork(worker: &Worker) {
-    let _ = life::start(worker.body());
+fn notify_for_fork(worker: &Worker, fork: *mut Fork) -> (&Worker, *mut Fork) {
+    if worker.body().notify_idle() {
+        let _ = life::start(worker.body());
+    }
+    (worker, fork)
 }
 
 /// Takes the level's fork back; false: somebody has stolen it, and by now it is done.
 #[inline(always)]
 pub(super) fn take_back(level: &Level) -> bool {
-    let worker = level.worker();
-    let mine = worker.seat().is_some_and(|seat| seat.forks.pop());
+    let mine = level.worker().seat().is_some_and(|seat| seat.forks.pop());
     if !mine {
-        let fork = level.fork.get();
-        level.gone.set(true);
-        wait_for(level, fork);
-        say_done(fork);
-        adopt_failure(level, fork);
+        await_thief(level);
     }
     level.fork.set(null_mut());
-    level.gone.set(false);
     mine
+}
+
+/// Waits until the level's fork is done, which somebody has stolen.
+#[cold]
+#[inline(never)]
+fn await_thief(level: &Level) {
+    let fork = level.fork.get();
+    level.gone.set(true);
+    wait_for(level, fork);
+    say_done(fork);
+    adopt_failure(level, fork);
+    level.fork.set(null_mut());
+    level.gone.set(false);
 }
 
 /// Tells race detectors that a stolen fork is done; they know it by its thief, since what they are told of a place on
@@ -366,7 +380,6 @@ fn say_done(fork: *mut Fork) {
 }
 
 /// If a stolen fork has failed, so has the work that it was split off, unless it had before.
-#[cold]
 fn adopt_failure(level: &Level, fork: *mut Fork) {
     if let Some(theirs) = take_failure(fork) {
         // SAFETY: the level's failure belongs to this thread.
@@ -387,8 +400,6 @@ fn take_failure(fork: *mut Fork) -> Option<Failure> {
 }
 
 /// Waits until a stolen fork is done, and meanwhile does what was split off it.
-#[cold]
-#[inline(never)]
 fn wait_for(level: &Level, fork: *mut Fork) {
     let worker = level.worker();
     // SAFETY: the fork is on this thread's stack, and its maker is here.
@@ -398,7 +409,8 @@ fn wait_for(level: &Level, fork: *mut Fork) {
         // SAFETY: a seat lives as long as its body, which the worker uses.
         if let Some(thief) = unsafe { fork.thief.load(Acquire).as_ref() }
             && worker.has_stack()
-            && let Some(part) = thief.forks.steal(fork.base.load(Relaxed))
+            // SAFETY: written before `thief`, and never again.
+            && let Some(part) = thief.forks.steal(unsafe { (*fork.base.get()).assume_init() })
         {
             join(worker);
             do_stolen(worker, level, part);
@@ -428,7 +440,8 @@ pub(super) fn do_stolen(worker: &Worker, outer: *const Level, fork: *mut Fork) {
     // SAFETY: a fork that was stolen stays until it is done.
     let its = unsafe { &*fork };
     if let Some(seat) = worker.seat() {
-        its.base.store(seat.forks.bottom(), Relaxed);
+        // SAFETY: the thief is the only one who writes, and nobody reads it before he has said who he is.
+        unsafe { (*its.base.get()).write(seat.forks.bottom()) };
         its.thief.store((seat as *const Seat).cast_mut(), Release);
     }
     let mut failure = ManuallyDrop::new(Failure::NONE);

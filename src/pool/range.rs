@@ -110,9 +110,8 @@ fn go(me: Me, pool: u64, span: Span, work: Work, arg: *mut c_void, result: *mut 
     super::take_part(me, pool, |worker| {
         let automatic = grain == 0;
         let seats = worker.body().idle.seats().min(parallel::budget()).max(1) as i64;
-        let length = end.saturating_sub(begin);
-        let grain = if automatic { (length / (seats * PIECES)).max(1) } else { grain };
-        let of = Loop { work, arg, grain, failed: AtomicU32::new(0) };
+        let share = (end.saturating_sub(begin) / seats).max(1);
+        let mut of = Loop { work, arg, grain: grain.max(1), failed: AtomicU32::new(0) };
         outermost(worker, |level| {
             if let Work::Fold(Reduction { size, .. }) = work
                 && size > SMALL
@@ -120,15 +119,21 @@ fn go(me: Me, pool: u64, span: Span, work: Work, arg: *mut c_void, result: *mut 
                 level.memory.set(result);
             }
             if begin < end {
-                let rest = if automatic { try_alone(level, &of, begin, end, result) } else { begin };
+                let rest =
+                    if automatic { try_alone(level, &mut of, share, begin, end, result) } else { begin };
                 run(level, &of, rest, end, result);
             }
         })
     })?
 }
 
-/// Pieces for each thread, when the library chooses.
-const PIECES: i64 = 64;
+/// Pieces of each thread's share, when the library chooses: some, or more if each still takes some time. The last one
+/// is what others wait for in the end.
+const SOME: i64 = 64;
+const MORE: i64 = 512;
+
+/// How long a piece takes that is not made smaller, in nanoseconds: much longer than to begin it.
+const ENOUGH: i64 = 5_000;
 
 /// A loop that is over before another thread could wake up is done alone, in nanoseconds.
 const SHORT: i64 = 5_000;
@@ -136,20 +141,26 @@ const SHORT: i64 = 5_000;
 /// How long it takes to tell what a loop will take, in nanoseconds: much longer than to read the clock.
 const PROBE: i64 = 500;
 
+/// How many numbers are done first.
+const FIRST: i64 = 32;
+
 /// Begins alone, with pieces that grow, until it is clear what the loop will take: if that is next to nothing, does
-/// it all. Says where the rest begins.
-fn try_alone(level: &Level, of: &Loop, begin: i64, end: i64, result: *mut u8) -> i64 {
+/// it all. Says where the rest begins, and chooses the grain for that.
+fn try_alone(level: &Level, of: &mut Loop, share: i64, begin: i64, end: i64, result: *mut u8) -> i64 {
+    of.grain = (share / SOME).max(1);
     let length = end.saturating_sub(begin);
-    if length < 4 * PIECES {
+    if length < 4 * SOME {
         return begin;
     }
     let start = crate::time::now();
-    let (mut at, mut size) = (begin, of.grain.min(length / (4 * PIECES)));
+    let (mut at, mut size) = (begin, FIRST.min(of.grain).min(length / (4 * SOME)));
     while at < end && of.failed.load(Relaxed) == 0 {
         at = piece(level, of, at, at + size.min(end.saturating_sub(at)), result);
         let took = crate::time::now() - start;
+        let done = at.saturating_sub(begin);
         // What is left would take as long for each number as what is done has.
-        if took > PROBE && took.saturating_mul(end.saturating_sub(at) / at.saturating_sub(begin)) > SHORT {
+        if took > PROBE && took.saturating_mul(end.saturating_sub(at) / done) > SHORT {
+            of.grain = (done.saturating_mul(ENOUGH) / took).clamp((share / MORE).max(1), of.grain);
             break;
         }
         size = size.saturating_mul(4);

@@ -101,9 +101,11 @@ pub(crate) struct Record {
     sign: AtomicU64,
     /// The lock that it took or gave back last had waiters.
     crowded: Cell<bool>,
+    /// How often it has had to wait for a lock since it slept, and when it first looked at the clock since.
+    restless: Cell<(u32, i64)>,
 }
 
-// SAFETY: `held`, `crowded` and `cache` are touched by the record's own thread only, or, when that thread no
+// SAFETY: `held`, `crowded`, `restless` and `cache` are touched by the record's own thread only, or, when that thread no
 // longer exists, by the one that clears up after it; everything else is atomic.
 unsafe impl Sync for Record {}
 
@@ -116,6 +118,7 @@ impl Record {
             sign: AtomicU64::new(sign_of(id) as u64),
             held: Cell::new(0),
             crowded: Cell::new(false),
+            restless: Cell::new((0, 0)),
             touching: AtomicU64::new(0),
             expected: AtomicU64::new(0),
             inside: AtomicU64::new(0),
@@ -144,6 +147,7 @@ impl Record {
         self.sign.store(sign_of(id) as u64, Relaxed);
         self.held.set(0);
         self.crowded.set(false);
+        self.restless.set((0, 0));
         self.touching.store(0, Relaxed);
         self.expected.store(0, Relaxed);
         self.inside.store(0, Relaxed);
@@ -254,6 +258,26 @@ impl Me {
     #[inline(always)]
     pub(crate) fn set_crowded(self, crowded: bool) {
         self.0.crowded.set(crowded);
+    }
+
+    /// Told each time that the thread has to wait for a lock: whether it has got all of them without sleeping, for
+    /// so many nanoseconds. Only now and then does it look at the clock.
+    pub(crate) fn is_restless(self, patience: i64) -> bool {
+        const SELDOM: u32 = 256;
+        let (times, since) = self.0.restless.get();
+        if !times.is_multiple_of(SELDOM) {
+            self.0.restless.set((times.wrapping_add(1), since));
+            return false;
+        }
+        let now = crate::time::now();
+        let since = if times == 0 { now } else { since };
+        self.0.restless.set((times.wrapping_add(1), since));
+        now - since >= patience
+    }
+
+    /// It sleeps now.
+    pub(crate) fn rests(self) {
+        self.0.restless.set((0, 0));
     }
 
     #[inline(always)]

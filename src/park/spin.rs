@@ -9,8 +9,10 @@ pub(crate) struct Spin {
     last: u32,
     /// How often the first step pauses; the next ones of `PAUSES` twice as often each.
     first: u32,
-    /// When there are no more turns, `NEVER` for one who does not look; set before the first.
-    until: i64,
+    /// How long the turns may take, in nanoseconds, unless a single one takes longer; `NEVER` for one who does not look.
+    turns: i64,
+    /// When the first of them began; 0 before.
+    began: i64,
 }
 
 /// Steps that only pause: together less than a microsecond, or some of them for a lock.
@@ -24,8 +26,7 @@ const SOON: u32 = 2;
 /// every turn. Some turns of short work between two looks serve all better than one.
 const LATER: u32 = 16;
 
-/// The longest that turns may take, in nanoseconds, unless a single one takes longer.
-#[cfg(not(any(loom, shuttle)))]
+/// The longest that turns may take for one who has no time to lose.
 const TURNS: i64 = 50_000;
 
 const NEVER: i64 = i64::MAX;
@@ -33,27 +34,27 @@ const NEVER: i64 = i64::MAX;
 impl Spin {
     /// As long as the holder of a guard needs.
     pub(crate) const fn short() -> Spin {
-        Spin { step: 0, last: 10, first: SOON, until: NEVER }
+        Spin { step: 0, last: 10, first: SOON, turns: NEVER, began: 0 }
     }
 
-    /// As long as a lock's holder usually needs.
-    pub(crate) const fn for_lock() -> Spin {
-        Spin { step: 0, last: 10, first: LATER, until: NEVER }
+    /// As long as a lock's holder usually needs, but no longer than `patience`, in nanoseconds.
+    pub(crate) const fn for_lock(patience: i64) -> Spin {
+        Spin { step: 0, last: 10, first: LATER, turns: patience, began: 0 }
     }
 
     /// The same for one who waits until some point in time.
     pub(crate) const fn for_lock_timed() -> Spin {
-        Spin { step: 0, last: 10, first: LATER, until: 0 }
+        Spin::for_lock(TURNS)
     }
 
     /// No more looks.
     pub(crate) const fn over() -> Spin {
-        Spin { step: 0, last: 0, first: SOON, until: NEVER }
+        Spin { step: 0, last: 0, first: SOON, turns: NEVER, began: 0 }
     }
 
     /// As long as a partner on another processor needs to answer; below 50 microseconds.
     pub(crate) const fn long() -> Spin {
-        Spin { step: 0, last: 40, first: SOON, until: 0 }
+        Spin { step: 0, last: 40, first: SOON, turns: TURNS, began: 0 }
     }
 
     /// Waits a moment; false when it is time to sleep.
@@ -66,13 +67,13 @@ impl Spin {
             for _ in 0..self.first << self.step {
                 core::hint::spin_loop();
             }
-        } else if self.until == NEVER {
+        } else if self.turns == NEVER {
             crate::sys::yield_now();
         } else {
             let now = crate::time::now();
             if self.step == PAUSES {
-                self.until = now.saturating_add(TURNS);
-            } else if now >= self.until {
+                self.began = now;
+            } else if now.saturating_sub(self.began) >= self.turns {
                 self.step = self.last;
                 return false;
             }
@@ -85,7 +86,12 @@ impl Spin {
     /// Models do not spin: a spin is a wait that the model cannot see the end of.
     #[cfg(any(loom, shuttle))]
     pub(crate) fn next(&mut self) -> bool {
-        let _ = (self.step, self.last, self.first, self.until, PAUSES);
+        let _ = (self.step, self.last, self.first, self.turns, PAUSES);
         false
+    }
+
+    /// When it began to give turns to others, if it has.
+    pub(crate) fn began(&self) -> Option<i64> {
+        (self.began != 0).then_some(self.began)
     }
 }

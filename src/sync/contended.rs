@@ -10,7 +10,8 @@ use crate::slot::index_of;
 use crate::sys::tools;
 use crate::time::Timeout;
 
-/// How long a waiter waits before it is handed the lock, in nanoseconds.
+/// How long a waiter waits before it is handed the lock, in nanoseconds; and how long a thread takes locks that others
+/// want, before it sleeps once.
 #[cfg(not(loom))]
 const fn patience() -> i64 {
     1_000_000
@@ -47,7 +48,10 @@ impl Word {
     #[cold]
     #[inline(never)]
     fn acquire_slow(self, me: Me, timeout: Timeout) -> Result {
-        let mut spin = if timeout.is_forever() { Spin::for_lock() } else { Spin::for_lock_timed() };
+        let mut spin = if timeout.is_forever() { Spin::for_lock(patience()) } else { Spin::for_lock_timed() };
+        if me.is_restless(patience()) {
+            spin = Spin::over();
+        }
         loop {
             let bits = self.bits()?;
             if bits & (LOCKED | STARVING) == 0 {
@@ -71,7 +75,10 @@ impl Word {
             }
             break;
         }
-        let wait = Wait::begin(me, self.id, timeout);
+        me.rests();
+        // Where others ran instead, it has waited since it let them: it may be its turn.
+        let began = spin.began().unwrap_or_else(crate::time::now);
+        let wait = Wait::begin_until(me, self.id, began, timeout.deadline_from(began));
         let bits = self.count_in()?;
         let late = (bits & GRANT != 0).then_some(bits);
         self.wait_counted(me, &wait, late, OnCycle::Fail)
@@ -158,7 +165,7 @@ impl Word {
                 // Without the flag, but for the bug that models plant.
                 woken = wait.sleep(&self.head.state, settled);
                 look_for_cycle = endless && on_cycle == OnCycle::Fail;
-                spin = Spin::for_lock();
+                spin = Spin::for_lock(patience());
             }
         }
     }

@@ -66,8 +66,7 @@ impl Ring {
             if head == self.tail.load(Acquire) {
                 return None;
             }
-            let place = &self.places[(head % ROOM) as usize];
-            let entry = Entry { call: place.call.load(Relaxed), arg: place.arg.load(Relaxed) };
+            let entry = self.entry(head);
             match self.head.compare_exchange_weak(head, head.wrapping_add(1), AcqRel, Acquire) {
                 Ok(_) => return Some(entry),
                 Err(now) => head = now,
@@ -75,11 +74,24 @@ impl Ring {
         }
     }
 
+    /// Takes the task that has been here longest if it is this one; only the owner asks.
+    pub(super) fn pop_if(&self, entry: Entry) -> bool {
+        let head = self.head.load(Acquire);
+        if head == self.tail.load(Relaxed) || self.entry(head) != entry {
+            return false;
+        }
+        self.head.compare_exchange(head, head.wrapping_add(1), AcqRel, Relaxed).is_ok()
+    }
+
+    fn entry(&self, at: u32) -> Entry {
+        let place = &self.places[(at % ROOM) as usize];
+        Entry { call: place.call.load(Relaxed), arg: place.arg.load(Relaxed) }
+    }
+
     /// What will probably be taken after `count` others.
     pub(super) fn peek(&self, count: u32) -> Option<Entry> {
         let at = self.head.load(Relaxed).wrapping_add(count);
-        let place = &self.places[(at % ROOM) as usize];
-        let entry = Entry { call: place.call.load(Relaxed), arg: place.arg.load(Relaxed) };
+        let entry = self.entry(at);
         (self.tail.load(Relaxed).wrapping_sub(at) as i32 > 0).then_some(entry)
     }
 

@@ -2,9 +2,11 @@
 
 use super::future::{self, Future};
 use super::idle::TAKEN;
+use super::leads;
 use super::life;
 use super::run;
 use super::word::{self, WATCH, WATCHED};
+use super::work;
 use super::worker::{self, Worker};
 use crate::atomic::Ordering::*;
 use crate::error::{Error, Result};
@@ -134,11 +136,20 @@ fn do_awaited(worker: &Worker, future: Live<Future>) -> bool {
     let may = future.slot.body.pool.load(Relaxed) == worker.body().id
         && future.bits().is_ok_and(|bits| bits & word::STATE == word::PENDING && bits & word::QUEUED != 0)
         && worker.has_stack();
-    if may && future.claim_awaited(worker.me) {
-        run::task(worker, future.slot, future.index());
+    if !may {
+        return false;
+    }
+    // Waiting in the order of queueing, it finds the entry before all others, and none is left behind.
+    let entry = leads::future_entry(future.index());
+    if worker.seat().is_some_and(|seat| seat.ring.pop_if(entry)) {
+        work::perform(worker, entry);
         return true;
     }
-    false
+    let claimed = future.claim_awaited(worker.me);
+    if claimed {
+        run::task(worker, future.slot, future.index());
+    }
+    claimed
 }
 
 /// Whether nobody is left who could begin the task that a worker waits for: all wait in tasks of their own, and

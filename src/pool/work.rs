@@ -20,7 +20,7 @@ fn say_taken(body: &Body, entry: Entry) {
 }
 
 /// Runs what was taken out of a queue.
-fn perform(worker: &Worker, entry: Entry) {
+pub(super) fn perform(worker: &Worker, entry: Entry) {
     if worker.body().state.load(Relaxed) >= EMPTYING {
         return drop_entry(worker.body(), entry);
     }

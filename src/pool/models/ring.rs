@@ -85,10 +85,26 @@ fn stolen_twice() {
     each_once(taken, 2);
 }
 
+/// The owner wants certain ones, which another one may have taken.
+fn wanted() {
+    let ring = Arc::new(Ring::new());
+    ring.push(entry(1));
+    ring.push(entry(2));
+    let shared = ring.clone();
+    let thief = spawn(1, move |_| shared.pop().map(number));
+    let mut taken: Vec<_> = [1, 2].into_iter().filter(|&n| ring.pop_if(entry(n))).collect();
+    ring.push(entry(3));
+    assert!(!ring.pop_if(entry(1)), "it was taken");
+    taken.extend(all_of(|| ring.pop()));
+    taken.extend(thief.join());
+    each_once(taken, 3);
+}
+
 #[test]
 fn tasks() {
     holds("ring: put and taken", 3, put_and_taken);
     holds("ring: two thieves", 2, two_thieves);
     holds("ring: stolen twice", 3, stolen_twice);
+    holds("ring: wanted", 2, wanted);
     finds(Seed::Ring, 2, put_and_taken);
 }

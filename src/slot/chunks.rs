@@ -65,6 +65,22 @@ impl<T> Chunks<T> {
         unsafe { &*self.first.get().cast::<T>().add(index as usize % CHUNK) }
     }
 
+    /// The same for an index that stands `above` so many bits in a word: two steps lead from the word to the element.
+    #[cfg(not(loom))]
+    #[inline(always)]
+    pub(crate) fn early_in(&self, word: u64, above: u32) -> &T {
+        const { assert!(size_of::<T>().is_power_of_two()) };
+        let size = size_of::<T>().trailing_zeros();
+        let offset = (word >> (above - size)) as usize & ((CHUNK - 1) << size);
+        // SAFETY: as for `early`: the offset is that of an element.
+        unsafe { &*self.first.get().cast::<T>().byte_add(offset) }
+    }
+
+    #[cfg(loom)]
+    pub(crate) fn early_in(&self, word: u64, above: u32) -> &T {
+        self.early((word >> above) as u32)
+    }
+
     /// The element at `index`, if its chunk has been brought in.
     #[inline(always)]
     pub(crate) fn at(&self, index: u32) -> Option<&T> {

@@ -190,7 +190,7 @@ impl<T> Live<T> {
 pub(crate) fn seek<T: Object>(id: u64) -> Option<Live<T>> {
     // One compare for the usual case: the kind, and an index within the first chunk.
     if is_early::<T>(id) {
-        return Some(Live { slot: T::table().early(index_of(id)), id });
+        return Some(Live { slot: T::table().early(id), id });
     }
     cold_path();
     if kind_of(id) != T::KIND || tools::watch() {
@@ -208,7 +208,7 @@ fn is_early<T: Object>(id: u64) -> bool {
 #[inline(always)]
 pub(crate) fn find<T: Object>(id: u64) -> Result<Live<T>> {
     if is_early::<T>(id) {
-        return Ok(Live { slot: T::table().early(index_of(id)), id });
+        return Ok(Live { slot: T::table().early(id), id });
     }
     let slot = if kind_of(id) == T::KIND { T::table().at(index_of(id)) } else { None };
     slot.map(|slot| Live { slot, id }).ok_or_else(|| nothing_like(id, T::KIND))

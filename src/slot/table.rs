@@ -50,10 +50,10 @@ impl<T: Object> Table<T> {
         self.slots.at(index)
     }
 
-    /// The slot at `index`, which lies in the first chunk.
+    /// The slot that a handle leads to, which lies in the first chunk.
     #[inline(always)]
-    pub(crate) fn early(&self, index: u32) -> &Slot<T> {
-        self.slots.early(index)
+    pub(crate) fn early(&self, id: u64) -> &Slot<T> {
+        self.slots.early_in(id, 32)
     }
 
     /// One more than the highest index ever handed out.

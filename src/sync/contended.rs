@@ -49,7 +49,7 @@ impl Word {
     #[inline(never)]
     fn acquire_slow(self, me: Me, timeout: Timeout) -> Result {
         let mut spin = if timeout.is_forever() { Spin::for_lock(patience()) } else { Spin::for_lock_timed() };
-        if me.is_restless(patience()) {
+        if !timeout.is_zero() && me.is_restless(patience()) {
             spin = Spin::over();
         }
         loop {
@@ -112,6 +112,7 @@ impl Word {
         let endless = self.owned == Owned::ByOne && wait.deadline().is_never();
         let mut look_for_cycle = endless;
         let mut woken = Woken::LookAgain;
+        let mut has_slept = false;
         let mut spin = Spin::over();
         loop {
             let bits = self.bits()?;
@@ -149,9 +150,11 @@ impl Word {
                     }
                     (Some(next), OnCycle::TellOthers) => super::look_again(next),
                 }
-            } else if bits & STARVING == 0 && wait.age() >= patience() {
-                // Awake, and so served at once by the next release.
-                if self.exchange_weak(bits, bits | STARVING | WAKING) {
+            } else if bits & STARVING == 0 && wait.age() >= patience() && !wait.deadline().has_passed() {
+                // Awake, and so served at once by the next release. If this one has not slept, that wakes one who
+                // does, too: it has waited longer, and is the next to say so.
+                let awake = if has_slept { WAKING } else { 0 };
+                if self.exchange_weak(bits, bits | STARVING | awake) {
                     // It is granted next, and nobody fights for it then.
                     spin = Spin::short();
                 }
@@ -164,6 +167,7 @@ impl Word {
             } else if bits & WAKING == 0 || self.exchange_weak(bits, settled) {
                 // Without the flag, but for the bug that models plant.
                 woken = wait.sleep(&self.head.state, settled);
+                has_slept = true;
                 look_for_cycle = endless && on_cycle == OnCycle::Fail;
                 spin = Spin::for_lock(patience());
             }

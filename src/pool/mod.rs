@@ -238,6 +238,14 @@ pub(crate) fn default_pool(me: Me) -> Result<u64> {
 /// Uses the body of `pool` for a moment, in which nothing is waited for and no user code runs.
 #[inline(always)]
 fn with<R>(me: Me, pool: u64, work: impl FnOnce(&Body) -> R) -> Result<R> {
+    let result = work(step_in(me, pool)?);
+    me.leave();
+    Ok(result)
+}
+
+/// The same for whoever leaves by himself, when it is given the body.
+#[inline(always)]
+fn step_in<'a>(me: Me, pool: u64) -> Result<&'a Body> {
     let slot = find::<Pool>(pool)?;
     loop {
         me.enter(pool);
@@ -248,9 +256,7 @@ fn with<R>(me: Me, pool: u64, work: impl FnOnce(&Body) -> R) -> Result<R> {
         // SAFETY: the pool lives, so it has a body, which nobody frees while this thread is inside.
         let body = unsafe { &*slot.slot.body.body.load(Acquire) };
         if body.epoch == epoch() {
-            let result = work(body);
-            me.leave();
-            return Ok(result);
+            return Ok(body);
         }
         me.leave();
         renew(slot, body)?;

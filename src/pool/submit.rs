@@ -4,7 +4,7 @@ use super::body::{BROKEN, Body, OPEN, WhenFull};
 use super::entry::Entry;
 use super::idle::{SEARCHING, THREADS};
 use super::worker::{self, Worker};
-use super::{epoch, future, leads, life, run, run_here, with, word};
+use super::{epoch, future, leads, life, run, run_here, step_in, word};
 use crate::atomic::Ordering::*;
 use crate::error::{Error, Result};
 use crate::frame::{Callback, Target};
@@ -129,7 +129,10 @@ pub(super) fn put_unbounded(me: Me, body: *const Body, entry: Entry) -> Result {
 #[inline(always)]
 fn put_in(me: Me, pool: u64, entry: Entry, priority: i64) -> Result {
     loop {
-        match with(me, pool, |body| try_put(me, body, entry, priority, body.plan.bound))?? {
+        let body = step_in(me, pool)?;
+        let put = try_put(me, body, entry, priority, body.plan.bound);
+        me.leave();
+        match put? {
             Put::Done => return Ok(()),
             other => {
                 if !after_put(me, other)? {

@@ -95,6 +95,69 @@ TEST(what_was_done_in_waiting_is_not_queued_any_more) {
   finish_pool(pool);
 }
 
+// ---- Code of the user's that is no task, and waits for one: somebody else is called for what is queued meanwhile ----
+
+static threading_event waited, ran;
+
+static void say_ran(void *arg) {
+  (void)arg;
+  OK(threading_event_set(ran));
+}
+
+static void wait_for_own_and_others(void *arg) {
+  (void)arg;
+  result_of(submit(pool, give_back, NULL));
+  OK(threading_event_set(waited));
+  OK(threading_event_wait(ran, THREADING_FOREVER));
+}
+
+static void call_back(threading_future future, void *arg) {
+  (void)future;
+  wait_for_own_and_others(arg);
+}
+
+static void queue_one(void *arg) {
+  (void)arg;
+  OK(threading_event_wait(waited, THREADING_FOREVER));
+  // By then nobody looks for work any more.
+  const int64_t since = NOW_NS();
+  WAIT_UNTIL(NOW_NS() > since + THREADING_MILLISECONDS(2));
+  OK(threading_pool_execute(pool, say_ran, NULL));
+  OK(threading_event_wait(ran, THREADING_SECONDS(10)));
+}
+
+// All threads of the pool are there, so that none is started for what comes.
+static void make_three(void) {
+  pool = make_pool(3);
+  gate gate;
+  make_gate(&gate);
+  threading_future held[3];
+  hold_workers(pool, &gate, 3, held);
+  release_workers(&gate, 3, held);
+  waited = make_event();
+  ran = make_event();
+}
+
+TEST(others_are_called_while_a_callback_waits) {
+  make_three();
+  gate gate;
+  make_gate(&gate);
+  threading_future held;
+  hold_workers(pool, &gate, 1, &held);
+  OK(threading_future_add_done_callback(held, call_back, NULL, NULL));
+  open_gate(&gate);
+  queue_one(NULL);
+  result_of(held);
+  finish_pool(pool);
+}
+
+TEST(others_are_called_while_a_stolen_part_waits) {
+  make_three();
+  const threading_task tasks[] = { { queue_one, NULL }, { wait_for_own_and_others, NULL } };
+  OK(threading_parallel_invoke(pool, tasks, 2));
+  finish_pool(pool);
+}
+
 // ---- The two programs that CPython's page on concurrent.futures says to deadlock ----
 
 static threading_future a, b;

@@ -295,3 +295,53 @@ TEST(many_wait_while_many_set) {
     destroy_all(MOST);
   }
 }
+
+// ---- Two workers that wait for the same future: what the other one has begun is not done ----
+
+enum { SHARED_ROUNDS = 100000 };
+
+static threading_pool twins;
+static _Atomic uint64_t shared;
+static atomic_bool shared_over;
+
+static void *a_little(void *arg) {
+  for (volatile int i = 0; i < 1000; i++) {
+  }
+  return arg;
+}
+
+static void *wait_for_the_first(void *arg) {
+  for (int round = 0; round < SHARED_ROUNDS; round++) {
+    const threading_future future = submit(twins, a_little, NULL);
+    atomic_store(&shared, future.id);
+    for (volatile int i = 0; i < round % 64; i++) {
+    }
+    int32_t done = 0;
+    OK(threading_futures_wait(&future, 1, THREADING_FIRST_COMPLETED, THREADING_FOREVER, &done));
+    EQ(done, 1);
+    while (atomic_load(&shared) != 0) threading_yield();
+    OK(threading_future_destroy(future));
+  }
+  atomic_store(&shared_over, true);
+  return arg;
+}
+
+static void *wait_for_its_result(void *arg) {
+  while (!atomic_load(&shared_over)) {
+    const threading_future future = { atomic_load(&shared) };
+    if (future.id == 0) continue;
+    void *result;
+    OK(threading_future_result(future, THREADING_FOREVER, &result));
+    atomic_store(&shared, 0);
+  }
+  return arg;
+}
+
+TEST(the_first_is_done_though_another_worker_has_begun_it) {
+  twins = make_pool(2);
+  const threading_future one = submit(twins, wait_for_the_first, NULL);
+  const threading_future other = submit(twins, wait_for_its_result, NULL);
+  result_of(one);
+  result_of(other);
+  finish_pool(twins);
+}

@@ -24,13 +24,22 @@ use core::ptr::null_mut;
 #[derive(Clone, Copy)]
 pub(super) enum What {
     Callback(Callback),
-    Task(&'static Slot<Future>, u32),
+    Task(&'static Slot<Future>, u32, Place),
     /// A target whose failure somebody else books, who is told of it with his pointer.
     Part {
         target: Target,
         owner: *const c_void,
         ended: fn(*const c_void, Ended),
     },
+}
+
+/// Where a task runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Under nothing but the thread's own loop, which looks for work as soon as the task is done.
+    Loop,
+    /// Inside something of the user's, which goes on afterwards.
+    Inside,
 }
 
 /// How a part has ended.
@@ -65,9 +74,9 @@ pub(super) fn callback(worker: &Worker, callback: Callback, arg: *mut c_void) {
 }
 
 /// Runs the task of a future that the caller has claimed.
-pub(super) fn task(worker: &Worker, slot: &'static Slot<Future>, index: u32) {
+pub(super) fn task(worker: &Worker, slot: &'static Slot<Future>, index: u32, place: Place) {
     tools::acquire(&slot.head);
-    run(worker, What::Task(slot, index), future::work(slot).1);
+    run(worker, What::Task(slot, index, place), future::work(slot).1);
 }
 
 /// Runs a task to its end; here nothing may be dropped by unwinding, `was_left` clears up instead. Inlined, since copying
@@ -99,7 +108,7 @@ pub(super) fn run(worker: &Worker, what: What, arg: *mut c_void) {
                 null_mut()
             }
             What::Part { target, .. } => frame::target(target, arg, left),
-            What::Task(slot, _) => match future::work(slot).0 {
+            What::Task(slot, ..) => match future::work(slot).0 {
                 Some(target) => frame::target(target, arg, left),
                 None => null_mut(),
             },
@@ -118,7 +127,7 @@ pub(super) fn run(worker: &Worker, what: What, arg: *mut c_void) {
 /// The object that a task is known by: its future.
 fn object(what: What) -> u64 {
     match what {
-        What::Task(slot, index) => {
+        What::Task(slot, index, _) => {
             let generation = slot.head.state.load(Relaxed) >> 32;
             crate::slot::handle(crate::slot::kind::FUTURE, index, generation as u32)
         }
@@ -148,8 +157,10 @@ fn settle(running: &Running, by_force: bool) {
             failure.clear();
         }
         What::Callback(_) => {}
-        What::Task(slot, index) => {
-            work::start_finishing(worker);
+        What::Task(slot, index, place) => {
+            if place == Place::Loop {
+                work::start_finishing(worker);
+            }
             let text = core::mem::replace(&mut failure.message, Text::EMPTY);
             let listed = match failure.failed {
                 true => future::fail(slot, index, failure.code, text),

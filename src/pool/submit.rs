@@ -162,7 +162,7 @@ pub(crate) fn submit(me: Me, pool: u64, target: Target, arg: *mut c_void, priori
         Err(Error::CallerRuns) => {
             let ran = run_here(me, pool, |worker| {
                 if word::claim(me, slot) {
-                    run::task(worker, slot, index);
+                    run::task(worker, slot, index, run::Place::Inside);
                 }
             });
             if ran.is_err() {

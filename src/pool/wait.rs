@@ -4,7 +4,7 @@ use super::future::{self, Future};
 use super::idle::TAKEN;
 use super::leads;
 use super::life;
-use super::run;
+use super::run::{self, Place};
 use super::word::{self, WATCH, WATCHED};
 use super::work;
 use super::worker::{self, Worker};
@@ -131,7 +131,8 @@ fn sleep_until_done(me: Me, future: Live<Future>, wait: &Wait, endless: bool) ->
     }
 }
 
-/// A worker does what it waits for, if nobody has begun it and it is a task of its own pool.
+/// A worker does what it waits for, if nobody has begun it and it is a task of its own pool. True: it is worth looking
+/// again; the one waited for need not be done, others may have begun it meanwhile.
 fn do_awaited(worker: &Worker, future: Live<Future>) -> bool {
     let may = future.slot.body.pool.load(Relaxed) == worker.body().id
         && future.bits().is_ok_and(|bits| bits & word::STATE == word::PENDING && bits & word::QUEUED != 0)
@@ -142,12 +143,12 @@ fn do_awaited(worker: &Worker, future: Live<Future>) -> bool {
     // Waiting in the order of queueing, it finds the entry before all others, and none is left behind.
     let entry = leads::future_entry(future.index());
     if worker.seat().is_some_and(|seat| seat.ring.pop_if(entry)) {
-        work::perform(worker, entry);
+        work::perform(worker, entry, Place::Inside);
         return true;
     }
     let claimed = future.claim_awaited(worker.me);
     if claimed {
-        run::task(worker, future.slot, future.index());
+        run::task(worker, future.slot, future.index(), Place::Inside);
     }
     claimed
 }
@@ -284,8 +285,11 @@ fn look(me: Me, ids: &[u64], when: When, works: bool) -> Result<bool> {
             if future.is_lost(bits) {
                 return Err(Error::Forked);
             }
-            let did = works && worker::of(me).is_some_and(|worker| do_awaited(worker, future));
-            if !did && future.flag(WATCHED)? {
+            if works && let Some(worker) = worker::of(me) {
+                do_awaited(worker, future);
+                bits = future.seen()?;
+            }
+            if !word::is_done(bits) && future.flag(WATCHED)? {
                 continue;
             }
             bits = future.seen()?;

@@ -6,6 +6,7 @@ use super::future::{self, Future};
 use super::idle::SEARCHING;
 use super::leads::{self, Work, work_of};
 use super::life::call;
+use super::run::Place;
 use super::worker::Worker;
 use super::{map, parallel, run, word};
 use crate::atomic::Ordering::*;
@@ -20,14 +21,14 @@ fn say_taken(body: &Body, entry: Entry) {
 }
 
 /// Runs what was taken out of a queue.
-pub(super) fn perform(worker: &Worker, entry: Entry) {
+pub(super) fn perform(worker: &Worker, entry: Entry, place: Place) {
     if worker.body().state.load(Relaxed) >= EMPTYING {
         return drop_entry(worker.body(), entry);
     }
     say_taken(worker.body(), entry);
     match work_of(entry) {
         Work::Callback(callback) => run::callback(worker, callback, entry.arg),
-        Work::Future(slot, index) if word::claim(worker.me, slot) => run::task(worker, slot, index),
+        Work::Future(slot, index) if word::claim(worker.me, slot) => run::task(worker, slot, index, place),
         Work::Future(slot, index) => leave_entry(worker.body(), slot, index),
         Work::Group(group) => super::group::run_ticket(worker, group),
         Work::Map(job) => map::run_ticket(worker, job),
@@ -151,7 +152,7 @@ pub(super) fn work(worker: &Worker, seat: &Seat) -> bool {
         }
         if let Some(entry) = entry {
             bring_next(seat);
-            perform(worker, entry);
+            perform(worker, entry, Place::Loop);
         }
         if body.is_crowded() || body.epoch != super::epoch() {
             break false;
@@ -171,13 +172,12 @@ pub(super) fn pass_on(body: &Body) {
 }
 
 /// The task that is about to be told of is the last that the thread knows of: whoever hears of it and queues another
-/// one need not wake anybody, since this thread looks again.
+/// one need not wake anybody, since this thread looks again. Only for a task in the thread's own loop.
 pub(super) fn start_finishing(worker: &Worker) {
     let body = worker.body();
     let last = !worker.guest
         && !worker.finishing.get()
         && worker.seat().is_some_and(|seat| seat.ring.length() == 0)
-        && worker.running.get().is_null()
         && body.injector.length() == 0;
     if last {
         worker.finishing.set(true);

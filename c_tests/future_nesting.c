@@ -123,7 +123,7 @@ static void queue_one(void *arg) {
   const int64_t since = NOW_NS();
   WAIT_UNTIL(NOW_NS() > since + THREADING_MILLISECONDS(2));
   OK(threading_pool_execute(pool, say_ran, NULL));
-  OK(threading_event_wait(ran, THREADING_SECONDS(10)));
+  OK(threading_event_wait(ran, scaled(THREADING_SECONDS(8))));
 }
 
 // All threads of the pool are there, so that none is started for what comes.
@@ -151,10 +151,17 @@ TEST(others_are_called_while_a_callback_waits) {
   finish_pool(pool);
 }
 
-TEST(others_are_called_while_a_stolen_part_waits) {
-  make_three();
+// In a task, which has a place among those who work for certain.
+static void *queue_one_beside(void *arg) {
   const threading_task tasks[] = { { queue_one, NULL }, { wait_for_own_and_others, NULL } };
   OK(threading_parallel_invoke(pool, tasks, 2));
+  return arg;
+}
+
+TEST(others_are_called_while_a_stolen_part_waits) {
+  OK(threading_set_parallelism(4, NULL));
+  make_three();
+  result_of(submit(pool, queue_one_beside, NULL));
   finish_pool(pool);
 }
 

@@ -1,5 +1,6 @@
 // threading_futures_wait: the three conditions, flags, timeouts, and everything that several futures can be.
 #include "pool.h"
+#include "rounds.h"
 
 enum { MOST = 64 };
 static threading_future futures[MOST];
@@ -298,8 +299,6 @@ TEST(many_wait_while_many_set) {
 
 // ---- Two workers that wait for the same future: what the other one has begun is not done ----
 
-enum { SHARED_ROUNDS = 100000 };
-
 static threading_pool twins;
 static _Atomic uint64_t shared;
 static atomic_bool shared_over;
@@ -311,7 +310,8 @@ static void *a_little(void *arg) {
 }
 
 static void *wait_for_the_first(void *arg) {
-  for (int round = 0; round < SHARED_ROUNDS; round++) {
+  const int64_t end = end_of(2000);
+  for (int round = 0; again(round, 100, 100000, end); round++) {
     const threading_future future = submit(twins, a_little, NULL);
     atomic_store(&shared, future.id);
     for (volatile int i = 0; i < round % 64; i++) {
@@ -328,8 +328,12 @@ static void *wait_for_the_first(void *arg) {
 
 static void *wait_for_its_result(void *arg) {
   while (!atomic_load(&shared_over)) {
-    const threading_future future = { atomic_load(&shared) };
-    if (future.id == 0) continue;
+    threading_future future = { 0 };
+    for (int looks = 0; looks < 100 && future.id == 0; looks++) future.id = atomic_load(&shared);
+    if (future.id == 0) {
+      threading_yield();
+      continue;
+    }
     void *result;
     OK(threading_future_result(future, THREADING_FOREVER, &result));
     atomic_store(&shared, 0);

@@ -121,6 +121,7 @@ impl Word {
             if late == Some(bits) && woken != Woken::TimedOut {
                 // The word as it is, `WAKING` and all: somebody else is to look.
                 woken = wait.sleep(&self.head.state, bits);
+                has_slept = true;
                 late = late.filter(|_| woken == Woken::TimedOut);
             } else if bits & GRANT != 0 && late != Some(bits) {
                 // Ours as good as anybody's who waits. Others who starve will say so when they look.
@@ -230,14 +231,23 @@ impl Word {
         taken
     }
 
-    /// A counted waiter leaves without the word, or has it already.
+    /// A counted waiter leaves without the word, or has it already. If it leaves the word to others who wait, one of these
+    /// is woken: it may have been this waiter that the last release has woken for it.
     fn count_out(self) {
         while let Ok(bits) = self.bits() {
             let last = waiters(bits) == 1;
-            let gone = if last { STARVING | WAKING } else { WAKING };
+            let is_left = !last && (bits & LOCKED == 0 || bits & GRANT != 0);
             // A grant must not be left to nobody: the last waiter gives it back.
-            let gone = if last && bits & GRANT != 0 { gone | GRANT | LOCKED } else { gone };
+            let gone = match (last, is_left) {
+                (true, _) if bits & GRANT != 0 => STARVING | WAKING | GRANT | LOCKED,
+                (true, _) => STARVING | WAKING,
+                (false, true) => 0,
+                (false, false) => WAKING,
+            };
             if self.exchange_weak(bits, (bits & !gone) - WAITER) {
+                if is_left {
+                    park::wake(&self.head.state, 1);
+                }
                 return;
             }
         }

@@ -238,14 +238,18 @@ pub(crate) fn default_pool(me: Me) -> Result<u64> {
 /// Uses the body of `pool` for a moment, in which nothing is waited for and no user code runs.
 #[inline(always)]
 fn with<R>(me: Me, pool: u64, work: impl FnOnce(&Body) -> R) -> Result<R> {
-    let result = work(step_in(me, pool)?);
+    // SAFETY: `work` gives nothing of the body back.
+    let result = work(unsafe { step_in(me, pool)? });
     me.leave();
     Ok(result)
 }
 
 /// The same for whoever leaves by himself, when it is given the body.
+///
+/// # Safety
+/// - the body is not used after the caller has left.
 #[inline(always)]
-fn step_in<'a>(me: Me, pool: u64) -> Result<&'a Body> {
+unsafe fn step_in<'a>(me: Me, pool: u64) -> Result<&'a Body> {
     let slot = find::<Pool>(pool)?;
     loop {
         me.enter(pool);

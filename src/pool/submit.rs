@@ -129,7 +129,8 @@ pub(super) fn put_unbounded(me: Me, body: *const Body, entry: Entry) -> Result {
 #[inline(always)]
 fn put_in(me: Me, pool: u64, entry: Entry, priority: i64) -> Result {
     loop {
-        let body = step_in(me, pool)?;
+        // SAFETY: what `try_put` gives back of the body is held.
+        let body = unsafe { step_in(me, pool)? };
         let put = try_put(me, body, entry, priority, body.plan.bound);
         me.leave();
         match put? {

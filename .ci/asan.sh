@@ -15,6 +15,7 @@ export THREADING_TEST_TIMEOUT_SCALE=10
 skips='
 fork_stress.*                                     a child of a process whose threads allocate may find the lock of
 fork_handlers.fault_E9_*                          the allocator taken for ever: the one of libasan knows nothing of fork
+fork.fault_E16_children_fork_again                the same
 pool_fork.forks_amid_the_calls_of_four_threads    the same
 pool_fork.a_loop_body_forks                       the same
 faults_peers*.fault_K25_*                         the same

@@ -338,7 +338,7 @@ static void note_beginning(void *arg) {
 
 // Where many tasks wait, not each is timed: the sum is right all the same, but for some percent.
 TEST(the_time_that_many_tasks_wait_is_counted) {
-  enum { BURSTS = 40, TASKS = 100 };
+  enum { BURSTS = 100, TASKS = 100 };
   const threading_pool pool = make_pool(1);
   gate gate;
   make_gate(&gate);

@@ -71,19 +71,13 @@ TEST(fibonacci_by_futures) {
   }
 }
 
-static int64_t queued(void) {
-  threading_pool_statistics stats = { .size = sizeof stats };
-  OK(threading_pool_stats(pool, &stats));
-  return stats.queued;
-}
-
 static void *wait_in_order(void *arg) {
   threading_future futures[3];
   for (intptr_t i = 0; i < 3; i++) futures[i] = submit(pool, nest, NULL);
-  EQ(queued(), 3);
+  EQ(stats_of(pool).queued, 3);
   for (int i = 0; i < 3; i++) {
     CHECK(result_of(futures[i]) == (void *)1);
-    EQ(queued(), 2 - i);
+    EQ(stats_of(pool).queued, 2 - i);
   }
   return arg;
 }
@@ -91,7 +85,7 @@ static void *wait_in_order(void *arg) {
 TEST(what_was_done_in_waiting_is_not_queued_any_more) {
   pool = make_pool(1);
   result_of(submit(pool, wait_in_order, NULL));
-  EQ(queued(), 0);
+  EQ(stats_of(pool).queued, 0);
   finish_pool(pool);
 }
 

@@ -2925,7 +2925,7 @@ typedef struct threading_pool_statistics {
   int64_t most_queued;
   /**
    * Nanoseconds that all tasks together have waited in the queue; where many wait at once, not each is timed, and
-   * this is a few percent too large.
+   * this may be up to four percent too large.
    */
   int64_t wait_ns;
   /**

@@ -28,7 +28,7 @@ pub struct threading_pool_statistics {
     /// The most tasks that ever waited in the pool's queue.
     pub most_queued: i64,
     /// Nanoseconds that all tasks together have waited in the queue; where many wait at once, not each is timed, and
-    /// this is a few percent too large.
+    /// this may be up to four percent too large.
     pub wait_ns: i64,
     /// Nanoseconds that all workers together have worked.
     pub run_ns: i64,

@@ -366,7 +366,6 @@ fn await_thief(level: &Level) {
     wait_for(level, fork);
     say_done(fork);
     adopt_failure(level, fork);
-    level.fork.set(null_mut());
     level.gone.set(false);
 }
 

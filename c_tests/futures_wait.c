@@ -268,6 +268,53 @@ TEST(workers_wait_for_several_of_their_own_pool) {
   }
 }
 
+// ---- Who waits for any of several is in no cycle ----
+
+static threading_rlock wanted;
+static _Atomic uint64_t taker;
+
+static void *take_owned(void *arg) {
+  atomic_store(&taker, threading_get_ident());
+  OK(threading_rlock_acquire(wanted, THREADING_FOREVER));
+  OK(threading_rlock_release(wanted));
+  return arg;
+}
+
+static void *own_and_wait(void *arg) {
+  OK(threading_rlock_acquire(wanted, THREADING_FOREVER));
+  wait_for_all(arg);
+  OK(threading_rlock_release(wanted));
+  return arg;
+}
+
+// Another one of them may be done, and the owner goes on: who waits for the owner is not refused.
+TEST(the_first_of_several_waits_for_the_owner_who_waits_for_any) {
+  const threading_pool pool = make_pool(1);
+  OK(threading_rlock_create(&wanted));
+  for (int32_t when = THREADING_FIRST_COMPLETED; when <= THREADING_FIRST_FAILED; when++) {
+    gate gate;
+    make_gate(&gate);
+    threading_future held;
+    hold_workers(pool, &gate, 1, &held);
+    atomic_store(&taker, 0);
+    make_promises(2);
+    OK(threading_future_destroy(futures[0]));
+    futures[0] = submit(pool, take_owned, NULL);
+    waiter w = { when, 2, 77 };
+    const threading_thread owner = spawn_thread(own_and_wait, &w);
+    wait_blocked(owner);
+    release_workers(&gate, 1, &held);
+    WAIT_UNTIL(atomic_load(&taker) != 0);
+    wait_blocked((threading_thread){ atomic_load(&taker) });
+    OK(threading_future_set_failure(futures[1], 1, NULL));
+    end(owner, &w);
+    destroy_all(2);
+    OK(threading_pool_wait(pool, THREADING_FOREVER));
+  }
+  OK(threading_rlock_destroy(wanted));
+  finish_pool(pool);
+}
+
 // ---- Many at once ----
 
 static void *wait_without_flags(void *arg) {
@@ -300,6 +347,7 @@ TEST(many_wait_while_many_set) {
 // ---- Two workers that wait for the same future: what the other one has begun is not done ----
 
 static threading_pool twins;
+static threading_future never_done;
 static _Atomic uint64_t shared;
 static atomic_bool shared_over;
 
@@ -316,9 +364,11 @@ static void *wait_for_the_first(void *arg) {
     atomic_store(&shared, future.id);
     for (volatile int i = 0; i < round % 64; i++) {
     }
-    int32_t done = 0;
-    OK(threading_futures_wait(&future, 1, THREADING_FIRST_COMPLETED, THREADING_FOREVER, &done));
-    EQ(done, 1);
+    int32_t done[2] = { 0, 1 };
+    const threading_future either[] = { future, never_done };
+    OK(threading_futures_wait(either, 2, THREADING_FIRST_COMPLETED, THREADING_FOREVER, done));
+    EQ(done[0], 1);
+    EQ(done[1], 0);
     while (atomic_load(&shared) != 0) threading_yield();
     OK(threading_future_destroy(future));
   }
@@ -343,9 +393,11 @@ static void *wait_for_its_result(void *arg) {
 
 TEST(the_first_is_done_though_another_worker_has_begun_it) {
   twins = make_pool(2);
+  OK(threading_future_create(&never_done));
   const threading_future one = submit(twins, wait_for_the_first, NULL);
   const threading_future other = submit(twins, wait_for_its_result, NULL);
   result_of(one);
   result_of(other);
+  OK(threading_future_destroy(never_done));
   finish_pool(twins);
 }

@@ -211,7 +211,8 @@ typedef int32_t threading_status;
 #define THREADING_E_NOT_OWNER (-4)
 
 /**
- * The wait could never end: the caller waits for itself, or in a circle of threads.
+ * The wait could never end: the caller waits for itself, or in a circle of threads. Of those who close a circle at
+ * once one is refused, and the others wait for it.
  */
 #define THREADING_E_DEADLOCK (-5)
 
@@ -2559,7 +2560,8 @@ THREADING_API threading_status threading_future_destroy(threading_future future)
  * Waits for several futures, as long as `timeout_ns` says.
  *
  * A cancelled future is done. It waits as threading_future_result() does: a task of a pool runs here what it
- * waits for. The same future may stand in the list more than once.
+ * waits for. The same future may stand in the list more than once. A wait for any of several closes no
+ * circle: while one of them may be done, neither it nor who waits for the caller is refused.
  *
  * \param futures     the futures; NULL when `count` is 0
  * \param count       how many there are; a wait for none is over at once

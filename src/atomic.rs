@@ -68,6 +68,8 @@ pub(crate) enum Seed {
     Sleep,
     /// Park: a reader of a published wait does not look at its number again.
     Record,
+    /// Park: who closes a cycle of waits is refused, though another one was meanwhile.
+    Refused,
     /// Inside: who steps in does not let its mark be seen before it looks.
     Inside,
     /// Queue: an item is taken out of its cell without looking whether it is there.

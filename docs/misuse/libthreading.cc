@@ -345,12 +345,14 @@ ROW(join_circle) {
   const auto next = [](void *arg) -> void * {
     ready.wait();
     const threading_status status = join(threads[(reinterpret_cast<size_t>(arg) + 1) % 3]);
-    if (status == THREADING_E_DEADLOCK && refused++ == 0) say(name(status) + " to at least one of them");
+    if (status == THREADING_E_DEADLOCK) refused++;
     return nullptr;
   };
   for (size_t i = 0; i < 3; i++) threads[i] = start(next, reinterpret_cast<void *>(i));
   ready.set();
   for (const threading_thread thread : threads) must(join(thread));
+  if (refused == 1) say(name(THREADING_E_DEADLOCK) + " to one, the others go on");
+  else say(std::to_string(refused) + " refused");
 }
 
 ROW(drop_running) { say(name(threading_thread_destroy(start(forever)))); }

@@ -3,20 +3,46 @@
 //! Every waiting thread names the object it waits for, every held object names its owner. A cycle is
 //! reported only when two readings of it agree: a thread whose sequence number is the same in both was
 //! inside the same wait between them, so it released nothing meanwhile, and all edges held at once.
+//!
+//! Who refuses its wait says first, in its record, that the wait has a way out; and takes the next number of refusals.
+//! Of those who found the same cycle at once, one takes it: the others look again, and find the cycle open.
 
-use super::Me;
-use super::records;
-use crate::atomic::{Ordering::SeqCst, fence};
+use super::{Me, records};
+use crate::atomic::{AtomicU64, Ordering::*, Seed, fence, seeded};
 use crate::slot::index_of;
 
 /// How long a cycle may be.
 const LONGEST: usize = 64;
 
-/// Whether `me`, whose wait is published, waits without limit for itself through others that do so too;
-/// if so, the object that the next thread in the cycle waits for.
+/// How many waits have been refused.
+#[cfg(not(loom))]
+static REFUSED: AtomicU64 = AtomicU64::new(0);
+#[cfg(loom)]
+loom::lazy_static! {
+    static ref REFUSED: AtomicU64 = AtomicU64::new(0);
+}
+
+/// Whether `me`, whose wait is published, closes a cycle of waits without limit, and is the one of it that is refused.
 ///
 /// `owner_of` names the thread that an object waits to be released by, if only that thread can do it.
-pub(crate) fn would_deadlock(me: Me, owner_of: impl Fn(u64) -> Option<u64>) -> Option<u64> {
+pub(crate) fn is_refused(me: Me, owner_of: impl Fn(u64) -> Option<u64>) -> bool {
+    loop {
+        let refused = REFUSED.load(SeqCst);
+        if next_in_cycle(me, &owner_of).is_none() {
+            return false;
+        }
+        me.set_way_out(true);
+        if REFUSED.compare_exchange(refused, refused.wrapping_add(1), SeqCst, Relaxed).is_ok()
+            || seeded(Seed::Refused)
+        {
+            return true;
+        }
+        me.set_way_out(false);
+    }
+}
+
+/// The object that the next thread waits for in the cycle that `me`, whose wait is published, closes.
+pub(crate) fn next_in_cycle(me: Me, owner_of: impl Fn(u64) -> Option<u64>) -> Option<u64> {
     // Owner words are written relaxed: of two threads that close a cycle at once, one sees what the other holds.
     fence(SeqCst);
     let mut seen = [(0, 0, 0); LONGEST];
@@ -38,7 +64,7 @@ fn walk(
     for step in 0..LONGEST {
         let record = records().at(index_of(thread))?;
         let (sequence, wait) = record.waiting()?;
-        if record.id() != thread || !wait.deadline.is_never() {
+        if record.id() != thread || !wait.deadline.is_never() || wait.has_way_out {
             return None;
         }
         let owner = owner_of(wait.object)?;

@@ -27,7 +27,7 @@ mod backend;
 #[cfg(loom)]
 pub(crate) use backend::{clear_beds, make_beds};
 pub(crate) use backend::{requeue, wake};
-pub(crate) use graph::would_deadlock;
+pub(crate) use graph::{is_refused, next_in_cycle};
 pub(crate) use record::{Fate, Me, Node, Published, Record, fate, record_of};
 pub(crate) use record::{is_awaitable, records};
 pub(crate) use sign::{MOST, SIGN, sign_of, signer};
@@ -107,12 +107,21 @@ impl Wait {
 
     /// The same for a wait that goes on until a point known already.
     pub(crate) fn begin_until(me: Me, object: u64, began: i64, deadline: Deadline) -> Wait {
+        Wait::publish(me, Published { object, deadline, since: began, has_way_out: false })
+    }
+
+    /// The same for a wait that `object` ends, or something else.
+    pub(crate) fn begin_for_any(me: Me, object: u64, deadline: Deadline) -> Wait {
+        Wait::publish(me, Published { object, deadline, since: crate::time::now(), has_way_out: true })
+    }
+
+    fn publish(me: Me, wait: Published) -> Wait {
         #[cfg(not(any(loom, shuttle)))]
         bare::make_good();
         // The hook may wait for something itself, so it stands outside the publication.
-        call_hook(me, object, true);
-        me.publish(Published { object, deadline, since: began });
-        Wait { me, object, deadline, began }
+        call_hook(me, wait.object, true);
+        me.publish(wait);
+        Wait { me, object: wait.object, deadline: wait.deadline, began: wait.since }
     }
 
     /// When the wait gives up.

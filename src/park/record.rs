@@ -16,6 +16,8 @@ pub(crate) struct Published {
     pub(crate) deadline: Deadline,
     /// When it began, on the monotonic clock.
     pub(crate) since: i64,
+    /// It may end though the object's owner does nothing: it is for any of several, or is about to be refused.
+    pub(crate) has_way_out: bool,
 }
 
 /// A thread's entry in the list of a condition or barrier.
@@ -86,6 +88,7 @@ pub(crate) struct Record {
     object: AtomicU64,
     deadline: AtomicI64,
     since: AtomicI64,
+    way_out: AtomicU32,
     pub(crate) node: Node,
     /// A waiter that this thread has notified and not woken: it wakes it when it releases that lock.
     deferred: AtomicPtr<Record>,
@@ -128,6 +131,7 @@ impl Record {
             object: AtomicU64::new(0),
             deadline: AtomicI64::new(0),
             since: AtomicI64::new(0),
+            way_out: AtomicU32::new(0),
             node: Node {
                 word: AtomicU64::new(0),
                 next: AtomicPtr::new(null_mut()),
@@ -219,6 +223,7 @@ impl Record {
                 object: self.object.load(Acquire),
                 deadline: Deadline::at(self.deadline.load(Acquire)),
                 since: self.since.load(Acquire),
+                has_way_out: self.way_out.load(SeqCst) != 0,
             };
             if self.sequence.load(SeqCst) == before || seeded(Seed::Record) {
                 return Some((before, seen));
@@ -364,7 +369,13 @@ impl Me {
         record.object.store(wait.object, Release);
         record.deadline.store(wait.deadline.nanos(), Release);
         record.since.store(wait.since, Release);
+        record.way_out.store(wait.has_way_out as u32, Release);
         record.sequence.store(record.sequence.load(Relaxed).wrapping_add(1), SeqCst);
+    }
+
+    /// Says of the wait, which is published, whether it has a way out.
+    pub(super) fn set_way_out(self, has_one: bool) {
+        self.0.way_out.store(has_one as u32, SeqCst);
     }
 
     /// Takes the publication back.

@@ -123,8 +123,7 @@ fn sleep_until_done(me: Me, future: Live<Future>, wait: &Wait, endless: bool) ->
         if woken == Woken::TimedOut {
             return Err(Error::Timeout);
         }
-        if endless && (park::would_deadlock(me, sync::awaited_owner).is_some() || is_stuck(me, future, bits))
-        {
+        if endless && (park::is_refused(me, sync::awaited_owner) || is_stuck(me, future, bits)) {
             return Err(Error::Cycle);
         }
         woken = future.sleep(wait, bits)?;
@@ -210,9 +209,10 @@ pub(crate) fn several(me: Me, ids: &[u64], when: When, timeout: Timeout, flags: 
         future::with(id, Live::seen)?;
     }
     let deadline = timeout.deadline_from(crate::time::now());
-    let waited = match when {
-        When::AllCompleted => all(me, ids, deadline, timeout),
-        _ => first(me, ids, when, deadline, timeout),
+    let waited = if when == When::AllCompleted || ids.len() == 1 {
+        all(me, ids, deadline, timeout)
+    } else {
+        first(me, ids, when, deadline, timeout)
     };
     if matches!(waited, Ok(()) | Err(Error::Timeout)) && !flags.is_null() {
         for (at, &id) in ids.iter().enumerate() {
@@ -261,7 +261,7 @@ fn first(me: Me, ids: &[u64], when: When, deadline: Deadline, timeout: Timeout) 
 
 fn first_asleep(me: Me, ids: &[u64], when: When, deadline: Deadline) -> Result {
     let object = ids.first().copied().unwrap_or(0);
-    let wait = Wait::begin_until(me, object, crate::time::now(), deadline);
+    let wait = Wait::begin_for_any(me, object, deadline);
     let mut woken = Woken::LookAgain;
     loop {
         let seen = WATCH.load(SeqCst) as u32;

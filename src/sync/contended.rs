@@ -143,13 +143,15 @@ impl Word {
                 }
             } else if look_for_cycle {
                 look_for_cycle = false;
-                match (park::would_deadlock(me, super::awaited_owner), on_cycle) {
-                    (None, _) => {}
-                    (Some(_), OnCycle::Fail) => {
+                match on_cycle {
+                    OnCycle::Fail if park::is_refused(me, super::awaited_owner) => {
                         self.count_out();
                         return Err(Error::Cycle);
                     }
-                    (Some(next), OnCycle::TellOthers) => super::look_again(next),
+                    OnCycle::Fail => {}
+                    OnCycle::TellOthers => {
+                        park::next_in_cycle(me, super::awaited_owner).into_iter().for_each(super::look_again);
+                    }
                 }
             } else if bits & STARVING == 0 && wait.age() >= patience() && !wait.deadline().has_passed() {
                 // Awake, and so served at once by the next release. If this one has not slept, that wakes one who

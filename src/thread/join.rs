@@ -59,7 +59,7 @@ impl Handle {
             if spin.next() {
                 continue;
             }
-            if timeout.is_forever() && park::would_deadlock(me, sync::awaited_owner).is_some() {
+            if timeout.is_forever() && park::is_refused(me, sync::awaited_owner) {
                 return Err(Error::Cycle);
             }
             if bits & AWAITED != 0 || self.exchange_weak(bits, bits | AWAITED) {

@@ -1,7 +1,7 @@
 //! Waiting: no wake-up is lost between the look and the sleep, and others read a wait whole or not at all.
 
 use super::*;
-use crate::park::{Wait, Woken, requeue, wake};
+use crate::park::{Wait, Woken, is_refused, requeue, wake};
 use crate::time::Deadline;
 
 /// A sleeper looks, then sleeps; the other changes the word, then wakes.
@@ -91,6 +91,39 @@ fn read_whole() {
     }
     reads.join();
     assert_eq!(me(0).record().waiting(), None);
+}
+
+/// Each waits for what the next one ends: one is refused, all others wait for it.
+fn one_is_refused<const COUNT: usize>() {
+    let ends: Arc<[AtomicU64; COUNT]> = Arc::new(std::array::from_fn(|_| AtomicU64::new(0)));
+    // loom takes what was stored before an object was shared for unordered, so each record is first used once.
+    for n in 1..=COUNT {
+        drop(Wait::begin(me(n), 7, Timeout::FOREVER));
+    }
+    let tasks: [Task<bool>; COUNT] = std::array::from_fn(|at| {
+        let ends = ends.clone();
+        spawn(at + 1, move |myself| {
+            let wait = Wait::begin(myself, at as u64 + 1, Timeout::FOREVER);
+            let refused = is_refused(myself, |object| Some(me(object as usize % COUNT + 1).id()));
+            while !refused && ends[at].load(Acquire) == 0 {
+                wait.sleep(&ends[at], 0);
+            }
+            drop(wait);
+            let before = &ends[(at + COUNT - 1) % COUNT];
+            before.swap(1, SeqCst);
+            wake(before, u32::MAX);
+            refused
+        })
+    });
+    let refused = tasks.map(Task::join);
+    assert_eq!(refused.iter().filter(|&&refused| refused).count(), 1, "{refused:?}");
+}
+
+#[test]
+fn refusals() {
+    holds("park: one of two is refused", 5, one_is_refused::<2>);
+    holds("park: one of three is refused", 2, one_is_refused::<3>);
+    finds(Seed::Refused, 3, one_is_refused::<2>);
 }
 
 #[test]

@@ -12,7 +12,10 @@ typedef struct loop {
 static void see(int64_t begin, int64_t end, void *arg) {
   loop *of = arg;
   CHECK(begin < end && begin >= of->begin && end <= of->end);
-  if (of->grain > 0) CHECK(end - begin <= of->grain);
+  if (of->grain > 0) {
+    EQ((begin - of->begin) % of->grain, 0);
+    CHECK(end - begin == of->grain || end == of->end);
+  }
   for (; begin < end; begin++) atomic_fetch_add(&seen[begin - of->begin], 1);
   atomic_fetch_add(&of->pieces, 1);
 }
@@ -22,7 +25,7 @@ static void each_once(threading_pool pool, int64_t begin, int64_t count, int64_t
   memset((void *)seen, 0, (size_t)count);
   OK(threading_parallel_for(pool, of.begin, of.end, grain, see, &of));
   for (int64_t i = 0; i < count; i++) EQ(atomic_load(&seen[i]), 1);
-  if (grain > 0) CHECK(atomic_load(&of.pieces) >= (count + grain - 1) / grain);
+  if (grain > 0 && count > 0) EQ(atomic_load(&of.pieces), (count - 1) / grain + 1);
 }
 
 TEST(each_index_once) {

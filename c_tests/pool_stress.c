@@ -1,5 +1,6 @@
 // Pools under load: many tasks, many producers, many pools, cancelling against running.
 #include "pool.h"
+#include "rounds.h"
 
 enum { PRODUCERS = 64 };
 
@@ -95,6 +96,56 @@ TEST(one_task_at_a_time_wakes_a_sleeper) {
     if (random % 8 == 0) threading_sleep(random % 100000);
   }
   finish_pool(pool);
+}
+
+// ---- A guest that leaves while somebody queues a task: nobody else would look for it ----
+
+static _Atomic int turn;
+static threading_semaphore begun;
+
+static void a_moment(int64_t begin, int64_t end, void *arg) {
+  (void)arg;
+  for (volatile int64_t i = 0; i < (end - begin) * 20; i++) {
+  }
+}
+
+static void *visit(void *arg) {
+  for (int seen = 0;;) {
+    const int now = atomic_load(&turn);
+    if (now < 0) return arg;
+    if (now == seen) {
+      threading_yield();
+      continue;
+    }
+    seen = now;
+    OK(threading_parallel_for(pool, 0, 10 + now % 20, 3, a_moment, NULL));
+  }
+}
+
+static void say_begun(void *arg) {
+  (void)arg;
+  OK(threading_semaphore_release(begun, 1));
+}
+
+TEST(what_is_queued_while_a_guest_leaves_is_begun) {
+  OK(threading_semaphore_create(0, &begun));
+  for (uint32_t workers = 1; workers <= 2; workers++) {
+    pool = make_pool(workers);
+    atomic_store(&turn, 0);
+    const threading_thread guest = spawn_thread(visit, NULL);
+    const int64_t end = end_of(1000);
+    for (int round = 1; again(round, 100, 100000, end); round++) {
+      atomic_store(&turn, round);
+      for (volatile int i = 0; i < round % 97 * 10; i++) {
+      }
+      OK(threading_pool_execute(pool, say_begun, NULL));
+      OK(threading_semaphore_acquire(begun, THREADING_FOREVER));
+    }
+    atomic_store(&turn, -1);
+    finish_thread(guest);
+    finish_pool(pool);
+  }
+  OK(threading_semaphore_destroy(begun));
 }
 
 TEST(a_thousand_pools_leave_no_memory_behind) {

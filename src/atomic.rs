@@ -82,10 +82,14 @@ pub(crate) enum Seed {
     Ring,
     /// Deque: who takes back does not look after its own step was seen.
     Deque,
+    /// Deque: a thief takes it that in the place stands what stood there before its barrier.
+    Place,
     /// Idle: who has said that it sleeps does not look again.
     Idle,
     /// Idle: the last who searched begins to work, and looks whether there is more without a fence.
     Search,
+    /// Idle: who queues something believes that all seats are taken though a guest may just be leaving.
+    Guest,
     /// Idle: a sleeper whose time is gone ends although it was told to look.
     Permit,
     /// Future: whoever takes its entry out of the queue begins it, whatever became of it.

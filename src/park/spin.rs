@@ -57,6 +57,12 @@ impl Spin {
         Spin { step: 0, last: 40, first: SOON, turns: TURNS, began: 0 }
     }
 
+    /// As long as it would take to fall asleep and to be woken, and some more: for one whose partner is at work and may soon
+    /// have something for it to do.
+    pub(crate) const fn for_part() -> Spin {
+        Spin { step: 0, last: u32::MAX, first: SOON, turns: 4 * TURNS, began: 0 }
+    }
+
     /// Waits a moment; false when it is time to sleep.
     #[cfg(not(any(loom, shuttle)))]
     pub(crate) fn next(&mut self) -> bool {

@@ -215,20 +215,26 @@ impl Body {
 
     /// A seat for one who may not use more than there are; with it one count of `TAKEN`.
     pub(super) fn take_seat(&self) -> Option<&Seat> {
-        self.take_seat_below(SEATS as u32)
-    }
-
-    /// The same for a guest, who has a number below that of workers or none.
-    pub(super) fn take_guest_seat(&self) -> Option<&Seat> {
-        if self.has_free_number() { self.take_seat_below(self.idle.workers()) } else { None }
-    }
-
-    fn take_seat_below(&self, most: u32) -> Option<&Seat> {
         let seats = self.idle.seats();
         self.idle.shift_if(TAKEN, 0, |now| now.of(TAKEN) < seats).ok()?;
+        self.find_seat(SEATS as u32, seats, TAKEN)
+    }
+
+    /// The same for a guest, who has a number below that of workers or none; with what has been counted.
+    pub(super) fn take_guest_seat(&self) -> Option<(&Seat, u64)> {
+        if !self.has_free_number() {
+            return None;
+        }
+        let seats = self.idle.seats();
+        let counted = self.idle.take_for_guest()?;
+        self.find_seat(self.idle.workers(), seats, counted).map(|seat| (seat, counted))
+    }
+
+    /// A free seat for what is `counted` already, or that is taken away again.
+    fn find_seat(&self, most: u32, seats: u32, counted: u64) -> Option<&Seat> {
         loop {
             let Some(seat) = self.free_seat(most) else {
-                self.untake();
+                self.untake(counted);
                 return None;
             };
             // Others have less than `seats`, so one of the first numbers is free, if it was not when it was looked at.
@@ -239,21 +245,15 @@ impl Body {
         }
     }
 
-    /// Takes away a count of `TAKEN` whose seat has been given back, or was not found. Others may have queued something
-    /// meanwhile and called nobody, since all seats were taken.
-    pub(super) fn untake(&self) {
-        let full = self.idle.shift(0, TAKEN).of(TAKEN) + 1 >= self.idle.seats();
-        self.idle.tell_quiet();
-        if full {
-            fence::heavy();
-            if self.has_work() {
-                let _ = super::life::call(self);
-            }
+    /// Takes away what was `counted` for a seat.
+    pub(super) fn untake(&self, counted: u64) {
+        if self.idle.give_back(counted) && self.has_work() {
+            let _ = super::life::call(self);
         }
     }
 
     /// A seat for a guest. One who only looks for work gives up his, so it waits for that; when all work there is none.
-    pub(super) fn take_seat_from_searchers(&self) -> Option<&Seat> {
+    pub(super) fn take_seat_from_searchers(&self) -> Option<(&Seat, u64)> {
         let seat = self.take_guest_seat();
         if seat.is_some() || self.idle.counts().of(LOOKING) == 0 {
             return seat;
@@ -392,15 +392,16 @@ impl Body {
     }
 
     /// Sees to it that somebody looks for what the caller has just queued, by plain stores; says whether a thread must be
-    /// started. That all seats are taken is relied on at once: whoever makes one free, or makes one more, runs the heavy
-    /// half before he looks. One who looks already is relied on only after a fence, since his look may be over and have
-    /// missed it.
+    /// started. That threads have taken all seats is relied on at once: whoever makes one free, or makes one more, runs the
+    /// heavy half before he looks. A guest, or one who looks already, is relied on only after a fence, since his look may be
+    /// over and have missed it.
     #[inline(always)]
     pub(super) fn notify(&self) -> bool {
-        self.shows_free_seat() && self.notify_idle()
+        fence::light();
+        !self.idle.is_full_of_threads() && self.notify_idle()
     }
 
-    /// Whether a seat is free, as seen after what the caller has just queued.
+    /// The same for a fork, which is never left lying, since its maker does it otherwise.
     #[inline(always)]
     pub(super) fn shows_free_seat(&self) -> bool {
         fence::light();

@@ -4,11 +4,17 @@
 //! parts are. After Chase and Lev, with places that are never moved: when they are all taken, the thread does the
 //! work itself instead of splitting it off.
 //!
-//! Taking the last fork is a race between two who each write one counter and read the other's. The thread itself
-//! takes at every step of a recursion, others steal seldom: so the full barrier between write and read is
-//! theirs, and its own is the light half of fence.rs.
+//! Taking the last fork is a race between two who each write one counter and read the other's, with a full barrier between
+//! write and read on both sides. There are two kinds of forks, marked in the place where they stand:
+//!
+//! - Those of a recursion's steps are taken back all the time and stolen seldom. Their own thread passes the light half
+//!   of fence.rs (`push_quick`, `pop_quick`), and the thief runs the heavy one, which interrupts that thread.
+//! - All others stand for more work: both sides run a fence (`push`, `pop`), and nobody is interrupted.
+//!
+//! A thief reads what stands in the place before its barrier, which depends on that, and once more after it: if it is
+//! something else by then, it was put there meanwhile, perhaps with the other mark, and is left alone.
 
-use crate::atomic::{AtomicI64, AtomicPtr, Ordering::*, Seed, seeded};
+use crate::atomic::{self, AtomicI64, AtomicPtr, Ordering::*, Seed, seeded};
 use crate::park::fence;
 use crate::sys::tools;
 
@@ -16,6 +22,13 @@ use crate::sys::tools;
 const ROOM: usize = 512;
 #[cfg(loom)]
 const ROOM: usize = 2;
+
+/// The mark of a fork that is taken back without a fence.
+const QUICK: usize = 1;
+
+fn is_quick<T>(marked: *mut T) -> bool {
+    marked.addr() & QUICK != 0
+}
 
 /// The deque.
 pub(super) struct Deque<T> {
@@ -56,24 +69,45 @@ impl<T> Deque<T> {
     }
 
     /// Puts a fork, if there is room; only the own thread does that.
-    #[inline(always)]
     pub(super) fn push(&self, fork: *mut T) -> bool {
+        self.put(fork)
+    }
+
+    /// The same for a fork that is taken back with `pop_quick`.
+    #[inline(always)]
+    pub(super) fn push_quick(&self, fork: *mut T) -> bool {
+        const { assert!(align_of::<T>() > QUICK) };
+        self.put(fork.map_addr(|address| address | QUICK))
+    }
+
+    #[inline(always)]
+    fn put(&self, marked: *mut T) -> bool {
         let bottom = self.bottom.load(Relaxed);
         if bottom - self.top.load(Acquire) >= ROOM as i64 {
             return false;
         }
-        self.place(bottom).store(fork, Relaxed);
+        self.place(bottom).store(marked, Relaxed);
         self.bottom.store(bottom + 1, Release);
         true
     }
 
-    /// Takes back the fork that was put last, if nobody has stolen it; only the own thread does that.
-    #[inline(always)]
+    /// Takes back the fork that was put last, of either kind, if nobody has stolen it; only the own thread does that.
     pub(super) fn pop(&self) -> bool {
+        self.take_back(|| atomic::fence(SeqCst))
+    }
+
+    /// The same for a fork of `push_quick`.
+    #[inline(always)]
+    pub(super) fn pop_quick(&self) -> bool {
+        self.take_back(fence::light)
+    }
+
+    #[inline(always)]
+    fn take_back(&self, barrier: impl FnOnce()) -> bool {
         let bottom = self.bottom.load(Relaxed) - 1;
         self.bottom.store(bottom, Relaxed);
         if !seeded(Seed::Deque) {
-            fence::light();
+            barrier();
         }
         let top = self.top.load(Relaxed);
         if top < bottom {
@@ -91,13 +125,20 @@ impl<T> Deque<T> {
         if top < from || top >= self.bottom.load(Acquire) {
             return None;
         }
-        fence::heavy();
+        let marked = self.place(top).load(Relaxed);
+        if is_quick(marked) {
+            fence::heavy()
+        } else {
+            atomic::fence(SeqCst)
+        }
         if top >= self.bottom.load(Acquire) {
             return None;
         }
-        let fork = self.place(top).load(Relaxed);
+        if self.place(top).load(Relaxed) != marked && !seeded(Seed::Place) {
+            return None;
+        }
         self.top.compare_exchange(top, top + 1, SeqCst, Relaxed).ok()?;
         tools::acquire(self.place(top));
-        Some(fork)
+        Some(marked.map_addr(|address| address & !QUICK))
     }
 }

@@ -7,12 +7,13 @@
 //! | `SLEEPING`  | threads that sleep and have not been told to look                                  |
 //! | `TAKEN`     | seats in use: by threads that work or look, and by guests in parallel loops        |
 //! | `THREADS`   | threads of the pool, from before their start to their end                          |
+//! | `GUEST`     | those of `TAKEN` that are guests', as far as there is room for the count           |
 //!
 //! All accesses are SeqCst. A thread that is to wake takes a permit; permits and `SLEEPING` together count
 //! those who sleep.
 
-use crate::atomic::{AtomicU32, AtomicU64, Ordering::*, Seed, load_in_order, seeded};
-use crate::park::{self, Me, Wait, Woken};
+use crate::atomic::{self, AtomicU32, AtomicU64, Ordering::*, Seed, load_in_order, seeded};
+use crate::park::{self, Me, Wait, Woken, fence};
 use crate::time::{Deadline, Timeout};
 use core::hint::cold_path;
 
@@ -22,6 +23,7 @@ pub(super) const LOOKING: u64 = 1 << 12;
 pub(super) const SLEEPING: u64 = 1 << 24;
 pub(super) const TAKEN: u64 = 1 << 36;
 pub(super) const THREADS: u64 = 1 << 48;
+pub(super) const GUEST: u64 = 1 << 60;
 
 /// The most that there can be of anything counted here.
 pub(super) const MOST: u32 = FIELD as u32;
@@ -33,6 +35,11 @@ pub(super) struct Counts(pub(super) u64);
 impl Counts {
     pub(super) fn of(self, field: u64) -> u32 {
         ((self.0 / field) & FIELD) as u32
+    }
+
+    /// Whether one more guest can be counted as such.
+    fn has_room_for_guest(self) -> bool {
+        self.0 < GUEST.wrapping_neg()
     }
 
     /// Threads and guests that work.
@@ -170,10 +177,39 @@ impl Idle {
         (self.counts().of(SEARCHING) + finishing + self.beginning.load(SeqCst)) as u64
     }
 
-    /// Whether all seats are taken, so that whoever is to give one up looks at all queues first.
+    /// Whether all seats are taken.
     #[inline(always)]
     pub(super) fn is_full(&self) -> bool {
         self.counts().of(TAKEN) >= self.seats()
+    }
+
+    /// Whether all seats are taken by threads, of whom each looks at all queues, after the heavy half of a fence, when it
+    /// gives its seat up. A guest only runs a fence.
+    #[inline(always)]
+    pub(super) fn is_full_of_threads(&self) -> bool {
+        let counts = self.counts();
+        counts.of(TAKEN) >= self.seats() && (counts.0 < GUEST || seeded(Seed::Guest))
+    }
+
+    /// Counts a seat for a guest, if there is one left: what is to be taken away again.
+    pub(super) fn take_for_guest(&self) -> Option<u64> {
+        let seats = self.seats();
+        let is_left = |now: Counts| now.of(TAKEN) < seats;
+        if self.shift_if(TAKEN + GUEST, 0, |now| is_left(now) && now.has_room_for_guest()).is_ok() {
+            return Some(TAKEN + GUEST);
+        }
+        self.shift_if(TAKEN, 0, is_left).is_ok().then_some(TAKEN)
+    }
+
+    /// Takes away what was counted for a seat that has been given back, or was not found. True: all were taken, so others
+    /// may have queued something and called nobody; the caller is past the fence after which it sees that.
+    pub(super) fn give_back(&self, counted: u64) -> bool {
+        let full = self.shift(0, counted).of(TAKEN) + 1 >= self.seats();
+        self.tell_quiet();
+        if full {
+            if counted == TAKEN { fence::heavy() } else { atomic::fence(SeqCst) }
+        }
+        full
     }
 
     /// Sees to it that somebody looks for work, if there is a seat for one more: a sleeper, unless somebody looks; or,

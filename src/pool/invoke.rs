@@ -40,8 +40,8 @@ pub(crate) fn invoke_quick(me: Me, pool: u64, tasks: &[Task; 2]) -> Option<core:
         return None;
     }
     let mut other = Other { fork: Fork::new(run_other), tasks };
-    let (worker, fork) = parallel::offer(worker, seat, (&raw mut other).cast())?;
-    // SAFETY: the fork of `other`, which is read again like `worker`: `offer` says why.
+    let (worker, fork) = parallel::push_quick(worker, seat, (&raw mut other).cast())?;
+    // SAFETY: the fork of `other`, which is read again like `worker`: `push_quick` says why.
     let tasks = unsafe { &*(*fork.cast::<Other>()).tasks };
     let mut failure = ManuallyDrop::new(Failure::NONE);
     let level = Level::nested(worker, fork, &raw mut *failure);
@@ -63,7 +63,7 @@ pub(super) unsafe extern "C-unwind" fn between(level: *mut c_void) -> *const Tas
         let level = &*level.cast::<Level>();
         (level, &raw const (*(*level.fork.get().cast::<Other>()).tasks)[1])
     };
-    if parallel::take_back(level) { task } else { null() }
+    if parallel::take_back_quick(level) { task } else { null() }
 }
 
 #[cold]

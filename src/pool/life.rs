@@ -71,7 +71,7 @@ fn work_and_search(worker: &Worker, seat: &Seat) -> bool {
         body.idle.shift(SEARCHING + LOOKING, 0);
         stop_finishing(worker);
         body.idle.tell_quiet();
-        if !search(body, seat) {
+        if !search(worker, seat) {
             leave_seat(worker, seat);
             body.idle.shift(SLEEPING, TAKEN + SEARCHING + LOOKING);
             return true;
@@ -87,8 +87,9 @@ pub(super) fn leave_seat(worker: &Worker, seat: &Seat) {
 }
 
 /// Looks for a little while whether work comes.
-fn search(body: &Body, seat: &Seat) -> bool {
-    let mut spin = Spin::long();
+fn search(worker: &Worker, seat: &Seat) -> bool {
+    let body = worker.body();
+    let mut spin = if worker.helped.replace(false) { Spin::for_part() } else { Spin::long() };
     loop {
         if body.has_work_for(seat) {
             return true;

@@ -9,6 +9,7 @@
 //! up to where the work began here, and waits for the forks that others hold, whose memory is about to go.
 
 use super::body::Seat;
+use super::deque::Deque;
 use super::life;
 use super::worker::{self, Worker};
 use crate::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
@@ -317,9 +318,11 @@ pub(super) fn push(level: &Level, fork: *mut Fork) -> bool {
     let Some(seat) = worker.seat() else { return false };
     tools::release(seat.forks.next());
     level.fork.set(fork);
-    let put = offer(worker, seat, fork).is_some();
+    let put = seat.forks.push(fork);
     if !put {
         level.fork.set(null_mut());
+    } else if worker.body().shows_free_seat() {
+        notify_for_fork(worker, fork);
     }
     put
 }
@@ -327,8 +330,12 @@ pub(super) fn push(level: &Level, fork: *mut Fork) -> bool {
 /// The same for quick ways, which no race detector sees. `None`: there is no room; otherwise worker and fork, so that
 /// whoever goes on with these keeps no register for them while somebody is told.
 #[inline(always)]
-pub(super) fn offer<'a>(worker: &'a Worker, seat: &Seat, fork: *mut Fork) -> Option<(&'a Worker, *mut Fork)> {
-    if !seat.forks.push(fork) {
+pub(super) fn push_quick<'a>(
+    worker: &'a Worker,
+    seat: &Seat,
+    fork: *mut Fork,
+) -> Option<(&'a Worker, *mut Fork)> {
+    if !seat.forks.push_quick(fork) {
         return None;
     }
     if !worker.body().shows_free_seat() {
@@ -347,9 +354,19 @@ fn notify_for_fork(worker: &Worker, fork: *mut Fork) -> (&Worker, *mut Fork) {
 }
 
 /// Takes the level's fork back; false: somebody has stolen it, and by now it is done.
-#[inline(always)]
 pub(super) fn take_back(level: &Level) -> bool {
-    let mine = level.worker().seat().is_some_and(|seat| seat.forks.pop());
+    take_back_by(level, Deque::pop)
+}
+
+/// The same for quick ways.
+#[inline(always)]
+pub(super) fn take_back_quick(level: &Level) -> bool {
+    take_back_by(level, Deque::pop_quick)
+}
+
+#[inline(always)]
+fn take_back_by(level: &Level, pop: impl FnOnce(&Deque<Fork>) -> bool) -> bool {
+    let mine = level.worker().seat().is_some_and(|seat| pop(&seat.forks));
     if !mine {
         await_thief(level);
     }
@@ -403,7 +420,7 @@ fn wait_for(level: &Level, fork: *mut Fork) {
     let worker = level.worker();
     // SAFETY: the fork is on this thread's stack, and its maker is here.
     let fork = unsafe { &*fork };
-    let mut spin = Spin::long();
+    let mut spin = Spin::for_part();
     while fork.latch.load(Acquire) < DONE {
         // SAFETY: a seat lives as long as its body, which the worker uses.
         if let Some(thief) = unsafe { fork.thief.load(Acquire).as_ref() }
@@ -413,7 +430,7 @@ fn wait_for(level: &Level, fork: *mut Fork) {
         {
             join(worker);
             do_stolen(worker, level, part);
-            spin = Spin::long();
+            spin = Spin::for_part();
         } else if !spin.next() {
             sleep_on(worker, fork);
             return;

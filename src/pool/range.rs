@@ -29,9 +29,37 @@ enum Work {
 struct Loop {
     work: Work,
     arg: *mut c_void,
-    grain: i64,
+    pieces: Pieces,
     /// A piece has failed: no more are begun.
     failed: AtomicU32,
+}
+
+/// In what pieces a thread does its part of a loop. Each is a share of what is left of the part: large ones cost less, and
+/// the last ones are what others wait for in the end.
+#[derive(Clone, Copy)]
+struct Pieces {
+    most: i64,
+    least: i64,
+    /// A part of up to so many numbers is one piece; only a longer one is split.
+    whole: i64,
+}
+
+impl Pieces {
+    /// All of the same size but the last.
+    fn of(grain: i64) -> Pieces {
+        Pieces { most: grain, least: grain, whole: grain }
+    }
+
+    /// How much of a part of `length` numbers is done next.
+    fn next(&self, length: i64) -> i64 {
+        const SHARE: i64 = 8;
+        if length <= self.whole { length } else { (length / SHARE).clamp(self.least, self.most) }
+    }
+
+    /// Where a part of `length` numbers, which is more than one piece, is split: about in half, and after whole pieces.
+    fn half(&self, length: i64) -> i64 {
+        (length / 2 + self.least - 1) / self.least * self.least
+    }
 }
 
 /// A part of a loop that anybody may do.
@@ -111,7 +139,8 @@ fn go(me: Me, pool: u64, span: Span, work: Work, arg: *mut c_void, result: *mut 
         let automatic = grain == 0;
         let seats = worker.body().idle.seats().min(parallel::budget()).max(1) as i64;
         let share = (end.saturating_sub(begin) / seats).max(1);
-        let mut of = Loop { work, arg, grain: grain.max(1), failed: AtomicU32::new(0) };
+        let pieces = Pieces::of(grain.max(1));
+        let mut of = Loop { work, arg, pieces, failed: AtomicU32::new(0) };
         outermost(worker, |level| {
             if let Work::Fold(Reduction { size, .. }) = work
                 && size > SMALL
@@ -135,8 +164,10 @@ const MORE: i64 = 512;
 /// How long a piece takes that is not made smaller, in nanoseconds: much longer than to begin it.
 const ENOUGH: i64 = 5_000;
 
-/// A loop that is over before another thread could wake up is done alone, in nanoseconds.
-const SHORT: i64 = 5_000;
+/// A loop that is over before one who looks for work could take a part is done alone, in nanoseconds; if nobody looks, so
+/// is one that is over before another thread could wake up.
+const SHORT: i64 = 10_000;
+const ASLEEP: i64 = 40_000;
 
 /// How long it takes to tell what a loop will take, in nanoseconds: much longer than to read the clock.
 const PROBE: i64 = 500;
@@ -147,20 +178,23 @@ const FIRST: i64 = 32;
 /// Begins alone, with pieces that grow, until it is clear what the loop will take: if that is next to nothing, does
 /// it all. Says where the rest begins, and chooses the grain for that.
 fn try_alone(level: &Level, of: &mut Loop, share: i64, begin: i64, end: i64, result: *mut u8) -> i64 {
-    of.grain = (share / SOME).max(1);
+    let most = (share / SOME).max(1);
+    of.pieces = Pieces::of(most);
     let length = end.saturating_sub(begin);
     if length < 4 * SOME {
         return begin;
     }
     let start = crate::time::now();
-    let (mut at, mut size) = (begin, FIRST.min(of.grain).min(length / (4 * SOME)));
+    let (mut at, mut size) = (begin, FIRST.min(most).min(length / (4 * SOME)));
     while at < end && of.failed.load(Relaxed) == 0 {
         at = piece(level, of, at, at + size.min(end.saturating_sub(at)), result);
         let took = crate::time::now() - start;
         let done = at.saturating_sub(begin);
         // What is left would take as long for each number as what is done has.
-        if took > PROBE && took.saturating_mul(end.saturating_sub(at) / done) > SHORT {
-            of.grain = (done.saturating_mul(ENOUGH) / took).clamp((share / MORE).max(1), of.grain);
+        let left = took.saturating_mul(end.saturating_sub(at) / done);
+        if took > PROBE && left > if level.worker().body().idle.lookers() > 0 { SHORT } else { ASLEEP } {
+            let least = (done.saturating_mul(ENOUGH) / took).clamp((share / MORE).max(1), most);
+            of.pieces = Pieces { most, least, whole: 2 * least - 1 };
             break;
         }
         size = size.saturating_mul(4);
@@ -173,15 +207,16 @@ fn run(level: &Level, of: &Loop, mut begin: i64, end: i64, result: *mut u8) {
     while begin < end && of.failed.load(Relaxed) == 0 {
         let length = end.saturating_sub(begin);
         level.worker().look_for_seat();
-        if length > of.grain && level.worker().seat().is_some_and(|seat| seat.forks.is_empty()) {
-            let middle = begin + length / 2;
+        let next = of.pieces.next(length);
+        if next < length && level.worker().seat().is_some_and(|seat| seat.forks.is_empty()) {
+            let middle = begin + of.pieces.half(length);
             match split(level, of, begin, middle, end, result) {
                 Split::Done => return,
                 Split::Half => begin = middle,
-                Split::Not => begin = piece(level, of, begin, begin + of.grain, result),
+                Split::Not => begin = piece(level, of, begin, begin + next, result),
             }
         } else {
-            begin = piece(level, of, begin, begin + length.min(of.grain), result);
+            begin = piece(level, of, begin, begin + next, result);
         }
     }
 }

@@ -149,6 +149,7 @@ pub(super) fn work(worker: &Worker, seat: &Seat) -> bool {
         }
         if let Some(fork) = fork {
             parallel::do_stolen(worker, core::ptr::null(), fork);
+            worker.helped.set(true);
         }
         if let Some(entry) = entry {
             bring_next(seat);

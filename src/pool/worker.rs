@@ -27,6 +27,8 @@ pub(super) struct Worker {
     pub(super) seat_in_loop: Cell<*const Seat>,
     /// Where the thread's innermost failure is named.
     innermost: *const Cell<*mut Failure>,
+    /// It has done a part of somebody's loop, and has not looked for work since: another loop may come soon.
+    pub(super) helped: Cell<bool>,
     /// Tasks taken so far: now and then one from outside comes before its own.
     pub(super) ticks: Cell<u32>,
     /// The address below which no more tasks are begun on this stack.
@@ -37,6 +39,8 @@ pub(super) struct Worker {
     pub(super) finalized: Cell<bool>,
     /// Only here for a parallel loop of its own.
     pub(super) guest: bool,
+    /// What a guest has been counted as, with its seat.
+    counted: Cell<u64>,
     /// A guest that runs a task which a full pool did not take.
     pub(super) calls: Cell<bool>,
     /// How many tasks it took from outside the last time.
@@ -58,11 +62,13 @@ impl Worker {
             running: Cell::new(core::ptr::null()),
             loops: Cell::new(0),
             seat_in_loop: Cell::new(core::ptr::null()),
+            helped: Cell::new(false),
             ticks: Cell::new(0),
             stack_floor: stack_floor(guest),
             ready: Cell::new(false),
             finalized: Cell::new(false),
             guest,
+            counted: Cell::new(0),
             calls: Cell::new(false),
             last_share: Cell::new(0),
             blocking: Cell::new(0),
@@ -71,7 +77,8 @@ impl Worker {
     }
 
     /// A guest has got a seat.
-    fn sit(&self, seat: &Seat) {
+    fn sit(&self, (seat, counted): (&Seat, u64)) {
+        self.counted.set(counted);
         self.seat.set(seat);
         if self.loops.get() > 0 {
             self.seat_in_loop.set(seat);
@@ -170,7 +177,7 @@ pub(super) fn guest_leaves(worker: &Worker) {
         empty_ring(body, seat);
         seat.end_work();
         leave_seat(worker, seat);
-        body.untake();
+        body.untake(worker.counted.get());
     }
     // SAFETY: `as_guest` was given a user's part, and the worker does not use the body after this.
     unsafe { Body::let_go(worker.body) };

@@ -7,7 +7,7 @@ use core::ptr::without_provenance_mut;
 /// Counts who got what.
 #[derive(Clone)]
 struct Forks {
-    deque: Arc<Deque<()>>,
+    deque: Arc<Deque<u64>>,
     taken: Arc<[AtomicUsize; 3]>,
 }
 
@@ -20,13 +20,15 @@ impl Forks {
         assert_eq!(self.taken[number].fetch_add(1, Relaxed), 0, "fork {number} is taken once");
     }
 
+    /// Those with odd numbers are of the quick kind.
     fn push(&self, number: usize) {
-        assert!(self.deque.push(without_provenance_mut(number)));
+        let fork = without_provenance_mut(number * align_of::<u64>());
+        assert!(if number % 2 == 1 { self.deque.push_quick(fork) } else { self.deque.push(fork) });
     }
 
     /// Takes back what was put last, unless it was stolen.
     fn pop(&self, number: usize) -> bool {
-        let back = self.deque.pop();
+        let back = if number % 2 == 1 { self.deque.pop_quick() } else { self.deque.pop() };
         if back {
             self.took(number);
         }
@@ -36,7 +38,7 @@ impl Forks {
     fn steal(&self, from: i64) -> bool {
         let fork = self.deque.steal(from);
         if let Some(fork) = fork {
-            self.took(fork.addr());
+            self.took(fork.addr() / align_of::<u64>());
         }
         fork.is_some()
     }
@@ -130,4 +132,5 @@ fn forks() {
     holds("deque: places come round", 3, places_come_round);
     holds("deque: only later ones", 3, only_later_ones);
     finds(Seed::Deque, 2, one_thief);
+    finds(Seed::Place, 3, places_come_round);
 }

@@ -226,13 +226,35 @@ fn one_queues_for_its_own_seat() {
     begins.join();
 }
 
+/// A guest has the only seat and leaves, while another thread queues a task: one of the two finds the task.
+fn a_guest_leaves() {
+    let pool = pool(1, false);
+    let counted = pool.idle.take_for_guest().expect("the seat is free");
+    assert!(pool.idle.take_for_guest().is_none(), "now it is not");
+    let shared = pool.clone();
+    let guest = spawn(1, move |_| {
+        assert!(shared.idle.give_back(counted), "all seats were taken");
+        shared.queued.load(Relaxed) > 0
+    });
+    pool.queued.store(1, Release);
+    let mut finds_a_seat = false;
+    if !pool.idle.is_full_of_threads() {
+        crate::atomic::fence(SeqCst);
+        finds_a_seat = !pool.idle.is_awake();
+    }
+    assert!(guest.join() || finds_a_seat, "nobody looks for the task");
+    assert_eq!(pool.idle.counts().0, 0);
+}
+
 #[test]
 fn sleepers() {
     holds("idle: one thread", 3, one_thread);
     holds("idle: two threads", 2, two_threads);
     holds("idle: one seat", 2, one_seat);
     holds("idle: one queues for its own seat", 3, one_queues_for_its_own_seat);
+    holds("idle: a guest leaves", 4, a_guest_leaves);
     finds(Seed::Idle, 2, one_thread);
+    finds(Seed::Guest, 4, a_guest_leaves);
     finds(Seed::Search, 3, one_queues_for_its_own_seat);
 }
 

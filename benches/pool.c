@@ -4,7 +4,7 @@
 #define _GNU_SOURCE
 #include "bench.h"
 
-enum { TASKS = 200000, TURNS = 4000, FIB = 24, RING = 1024, ITEMS = 200000, TIMERS = 100000 };
+enum { TASKS = 200000, TURNS = 4000, FIB = 24, VALUES = 40000, RING = 1024, ITEMS = 200000, TIMERS = 100000 };
 
 // ---- The counterpart: a bounded ring, and workers that take functions from it ----
 
@@ -152,6 +152,28 @@ static double empty_loop(void) {
   return (bench_now() - start) * 1e9 / TURNS;
 }
 
+// Some tens of microseconds when one thread does it, and over and over again.
+static double values[VALUES];
+
+static void scale(int64_t begin, int64_t end, void *arg) {
+  (void)arg;
+  for (int64_t i = begin; i < end; i++) {
+    for (int times = 0; times < 8; times++) values[i] = values[i] * 0.5 + 1;
+  }
+}
+
+static double short_loops(void) {
+  const double start = bench_now();
+  for (int i = 0; i < TURNS / 10; i++) bench_ok(threading_parallel_for(pool, 0, VALUES, 0, scale, NULL));
+  return (bench_now() - start) * 1e9 / (TURNS / 10);
+}
+
+static double short_loops_alone(void) {
+  const double start = bench_now();
+  for (int i = 0; i < TURNS / 10; i++) scale(0, VALUES, NULL);
+  return (bench_now() - start) * 1e9 / (TURNS / 10);
+}
+
 static void *put_items(void *arg) {
   for (intptr_t i = 0; i < ITEMS; i++) bench_ok(threading_queue_put(queue, (void *)i, THREADING_FOREVER));
   return arg;
@@ -226,6 +248,7 @@ int main(void) {
   measure("the same inside a task", submit_and_wait_inside, NULL, NULL, (bench_goal){ OURS_AT_MOST, 200 });
   measure("fork and join, a task", fork_and_join, NULL, NULL, none);
   measure("parallel loop, 1000 times nothing", empty_loop, NULL, NULL, (bench_goal){ OURS_AT_MOST, 500 });
+  measure("parallel loop, 40,000 times something", short_loops, "one thread", short_loops_alone, better);
   measure("an item through a bounded queue", through_queue, "ring", through_ring, much_better);
   measure("timer scheduled and cancelled", schedule_and_cancel, NULL, NULL, none);
   return EXIT_SUCCESS;

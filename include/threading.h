@@ -3174,7 +3174,7 @@ typedef struct threading_task {
  * \param pool   the pool whose threads help
  * \param begin  the first number
  * \param end    the number after the last; at or below `begin` there is nothing to do
- * \param grain  how many numbers each call of `body` gets, but for the last one; 0 leaves it to the library
+ * \param grain  how many numbers each call of `body` gets but the last; 0 leaves it to the library
  * \param body   what is called with a piece of the range
  * \param arg    the last argument of `body`
  * \returns #THREADING_OK; #THREADING_FAILED when a piece failed, see threading_last_failure();
@@ -3202,7 +3202,7 @@ THREADING_API threading_status threading_parallel_for(threading_pool pool,
  * \param pool      the pool whose threads help
  * \param begin     the first number
  * \param end       the number after the last; at or below `begin` the result is `identity`
- * \param grain     how many numbers each call of `fold` gets, but for the last one; 0 leaves it to the library
+ * \param grain     how many numbers each call of `fold` gets but the last; 0 leaves it to the library
  * \param identity  what a part begins with, copied byte by byte: adding it changes nothing
  * \param size      bytes of `identity`, of each accumulator and of `result`
  * \param fold      what is called with a piece of the range and an accumulator

@@ -197,7 +197,8 @@ fn try_alone(level: &Level, of: &mut Loop, share: i64, begin: i64, end: i64, res
             of.pieces = Pieces { most, least, whole: 2 * least - 1 };
             break;
         }
-        size = size.saturating_mul(4);
+        // Once there has been something to see, what comes may still be dearer than all before.
+        size = size.saturating_mul(4).min(if took > PROBE { length / 8 } else { i64::MAX });
     }
     at
 }

@@ -126,6 +126,102 @@ TEST(a_cycle_closed_through_a_condition_is_told) {
   OK(threading_rlock_destroy(b));
 }
 
+// ---- Cycles closed by one who must have its lock again, after a wait on a condition ----
+
+typedef struct sitter {
+  threading_condition condition;
+  threading_rlock also;  // what it holds besides, if anything
+  int64_t timeout_ns;
+  _Atomic uint64_t thread;
+} sitter;
+
+static void *sit(void *arg) {
+  sitter *s = arg;
+  atomic_store(&s->thread, threading_get_ident());
+  OK(threading_condition_acquire(s->condition, THREADING_FOREVER));
+  if (s->also.id) OK(threading_rlock_acquire(s->also, THREADING_FOREVER));
+  const threading_status status = threading_condition_wait(s->condition, s->timeout_ns);
+  IS(status, s->timeout_ns < 0 ? THREADING_OK : THREADING_TIMEOUT);
+  if (s->also.id) OK(threading_rlock_release(s->also));
+  OK(threading_condition_release(s->condition));
+  return arg;
+}
+
+TEST(who_joins_one_that_needs_the_joiners_lock_again_is_told) {
+  const threading_rlock a = create();
+  sitter s = { .timeout_ns = scaled(THREADING_MILLISECONDS(500)) };
+  OK(threading_condition_create_with_rlock(a, &s.condition));
+  const threading_thread thread = spawn_thread(sit, &s);
+  wait_blocked(thread);
+  OK(threading_rlock_acquire(a, THREADING_FOREVER));
+  IS(threading_thread_join(thread, THREADING_FOREVER), THREADING_E_DEADLOCK);
+  OK(threading_rlock_release(a));
+  finish_thread(thread);
+  OK(threading_condition_destroy(s.condition));
+  OK(threading_rlock_destroy(a));
+}
+
+TEST(who_waits_for_a_task_that_needs_the_waiters_lock_again_is_told) {
+  const threading_rlock a = create();
+  sitter s = { .timeout_ns = scaled(THREADING_MILLISECONDS(500)) };
+  OK(threading_condition_create_with_rlock(a, &s.condition));
+  threading_pool pool;
+  OK(threading_pool_create(1, NULL, &pool));
+  threading_future future;
+  OK(threading_pool_submit(pool, sit, &s, &future));
+  WAIT_UNTIL(atomic_load(&s.thread) != 0);
+  wait_blocked((threading_thread){ atomic_load(&s.thread) });
+  OK(threading_rlock_acquire(a, THREADING_FOREVER));
+  void *result;
+  IS(threading_future_result(future, THREADING_FOREVER, &result), THREADING_E_DEADLOCK);
+  OK(threading_rlock_release(a));
+  OK(threading_future_result(future, THREADING_FOREVER, &result));
+  CHECK(result == &s);
+  OK(threading_future_destroy(future));
+  OK(threading_pool_destroy(pool));
+  OK(threading_condition_destroy(s.condition));
+  OK(threading_rlock_destroy(a));
+}
+
+typedef struct rouser {
+  threading_condition condition;
+  threading_rlock next;
+  threading_status status;
+} rouser;
+
+static void *rouse_and_wait(void *arg) {
+  rouser *r = arg;
+  OK(threading_condition_acquire(r->condition, THREADING_FOREVER));
+  OK(threading_condition_notify(r->condition, 1));
+  r->status = threading_rlock_acquire(r->next, THREADING_FOREVER);
+  OK(threading_condition_release(r->condition));
+  return arg;
+}
+
+// The last of three is the only one that can give up, and the first closes the cycle.
+TEST(the_one_of_a_cycle_who_can_give_up_is_told) {
+  const threading_rlock a = create(), b = create(), c = create();
+  sitter first = { .also = c, .timeout_ns = scaled(THREADING_SECONDS(1)) };
+  sitter second = { .also = a, .timeout_ns = THREADING_FOREVER };
+  OK(threading_condition_create_with_rlock(a, &first.condition));
+  OK(threading_condition_create_with_rlock(b, &second.condition));
+  rouser third = { second.condition, c, -77 };
+  const threading_thread one = spawn_thread(sit, &first);
+  wait_blocked(one);
+  const threading_thread two = spawn_thread(sit, &second);
+  wait_blocked(two);
+  const threading_thread three = spawn_thread(rouse_and_wait, &third);
+  finish_thread(three);
+  IS(third.status, THREADING_E_DEADLOCK);
+  finish_thread(two);
+  finish_thread(one);
+  OK(threading_condition_destroy(first.condition));
+  OK(threading_condition_destroy(second.condition));
+  OK(threading_rlock_destroy(a));
+  OK(threading_rlock_destroy(b));
+  OK(threading_rlock_destroy(c));
+}
+
 // ---- Cycles that end by themselves ----
 
 TEST(a_timeout_of_the_closer_is_waited_out) {

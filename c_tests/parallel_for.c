@@ -86,9 +86,11 @@ TEST(the_largest_ranges) {
     { INT64_MIN, INT64_MAX }, { INT64_MIN, 0 }, { 0, INT64_MAX }, { -1, INT64_MAX },
     { INT64_MAX - 1, INT64_MAX }, { INT64_MIN, INT64_MIN + 1 }, { INT64_MAX - 1000, INT64_MAX },
   };
-  const int64_t grains[] = { 0, INT64_MAX, INT64_C(1) << 56 };
+  const int64_t grains[] = {
+    0, INT64_MAX, INT64_MAX - 1, INT64_MAX / 2 + 1, (INT64_C(1) << 62) + 1, (INT64_C(1) << 62) + 2, INT64_C(1) << 56,
+  };
   for (size_t r = 0; r < sizeof ranges / sizeof ranges[0]; r++) {
-    for (size_t g = 0; g < 3; g++) {
+    for (size_t g = 0; g < sizeof grains / sizeof grains[0]; g++) {
       atomic_store(&length_low, 0);
       atomic_store(&lowest, INT64_MAX);
       atomic_store(&highest, INT64_MIN);
@@ -102,6 +104,37 @@ TEST(the_largest_ranges) {
 }
 
 // ---- Who does it ----
+
+enum { CHEAP = 255 };
+static _Atomic uint64_t first_at_dear;
+static atomic_bool another_came;
+
+static void turn_dear(int64_t begin, int64_t end, void *arg) {
+  (void)arg;
+  const uint64_t self = threading_get_ident();
+  uint64_t nobody = 0;
+  if (end <= CHEAP) {
+    for (volatile int64_t i = 0; i < (end - begin) * 5; i++) {
+    }
+  } else if (atomic_compare_exchange_strong(&first_at_dear, &nobody, self)) {
+    const int64_t over = NOW_NS() + THREADING_MILLISECONDS(5);
+    while (NOW_NS() < over) {
+    }
+  } else if (atomic_load(&first_at_dear) != self) {
+    atomic_store(&another_came, true);
+  } else {
+    WAIT_UNTIL(atomic_load(&another_came));
+  }
+}
+
+// What looks as if it were not worth waking anybody is seen again soon enough.
+TEST(a_loop_that_turns_dear_is_shared) {
+  OK(threading_set_parallelism(2, NULL));
+  const threading_pool pool = make_pool(2);
+  OK(threading_parallel_for(pool, 0, 1000, 0, turn_dear, NULL));
+  CHECK(atomic_load(&another_came));
+  finish_pool(pool);
+}
 
 static threading_barrier meet;
 

@@ -103,8 +103,13 @@ TEST(one_task_at_a_time_wakes_a_sleeper) {
 static _Atomic int turn;
 static threading_semaphore begun;
 
-static void a_moment(int64_t begin, int64_t end, void *arg) {
+static void say_begun(void *arg) {
   (void)arg;
+  OK(threading_semaphore_release(begun, 1));
+}
+
+static void a_moment(int64_t begin, int64_t end, void *queues) {
+  if (queues != NULL && begin == 0) OK(threading_pool_execute(pool, say_begun, NULL));
   for (volatile int64_t i = 0; i < (end - begin) * 20; i++) {
   }
 }
@@ -118,31 +123,70 @@ static void *visit(void *arg) {
       continue;
     }
     seen = now;
-    OK(threading_parallel_for(pool, 0, 10 + now % 20, 3, a_moment, NULL));
+    OK(threading_parallel_for(pool, 0, 10 + now % 20, 3, a_moment, arg));
   }
 }
 
-static void say_begun(void *arg) {
-  (void)arg;
-  OK(threading_semaphore_release(begun, 1));
-}
-
-TEST(what_is_queued_while_a_guest_leaves_is_begun) {
+// The guest queues it, or somebody else.
+static void queue_while_a_guest_leaves(bool guest_queues) {
   OK(threading_semaphore_create(0, &begun));
   for (uint32_t workers = 1; workers <= 2; workers++) {
     pool = make_pool(workers);
     atomic_store(&turn, 0);
-    const threading_thread guest = spawn_thread(visit, NULL);
+    const threading_thread guest = spawn_thread(visit, guest_queues ? &pool : NULL);
     const int64_t end = end_of(1000);
     for (int round = 1; again(round, 100, 100000, end); round++) {
       atomic_store(&turn, round);
       for (volatile int i = 0; i < round % 97 * 10; i++) {
       }
-      OK(threading_pool_execute(pool, say_begun, NULL));
+      if (!guest_queues) OK(threading_pool_execute(pool, say_begun, NULL));
       OK(threading_semaphore_acquire(begun, THREADING_FOREVER));
     }
     atomic_store(&turn, -1);
     finish_thread(guest);
+    finish_pool(pool);
+  }
+  OK(threading_semaphore_destroy(begun));
+}
+
+TEST(what_is_queued_while_a_guest_leaves_is_begun) {
+  queue_while_a_guest_leaves(false);
+}
+
+TEST(what_a_guest_queues_before_it_leaves_is_begun) {
+  queue_while_a_guest_leaves(true);
+}
+
+enum { GUESTS = 20 };  // more than are told from threads
+
+static void stand_inside(int64_t begin, int64_t end, void *arg) {
+  EQ(end - begin, 1);
+  CHECK(stand_in_gate(arg) == arg);
+}
+
+static void *visit_once(void *arg) {
+  OK(threading_parallel_for(pool, 0, 1, 1, stand_inside, arg));
+  return arg;
+}
+
+TEST(a_crowd_of_guests_leaves) {
+  OK(threading_set_parallelism(2 * GUESTS, NULL));
+  OK(threading_semaphore_create(0, &begun));
+  for (int round = 0; round < 20; round++) {
+    pool = make_pool(GUESTS);  // a new one, in which no thread has a seat
+    gate gate;
+    make_gate(&gate);
+    threading_thread guests[GUESTS];
+    for (int i = 0; i < GUESTS; i++) guests[i] = spawn_thread(visit_once, &gate);
+    WAIT_UNTIL(atomic_load(&gate.inside) == GUESTS);
+    OK(threading_pool_execute(pool, say_begun, NULL));
+    IS(threading_semaphore_acquire(begun, THREADING_MILLISECONDS(1)), THREADING_TIMEOUT);
+    open_gate(&gate);
+    OK(threading_semaphore_acquire(begun, THREADING_FOREVER));
+    for (int i = 0; i < GUESTS; i++) finish_thread(guests[i]);
+    OK(threading_event_destroy(gate.open));
+    OK(threading_pool_wait(pool, THREADING_FOREVER));
+    EQ(stats_of(pool).busy, 0);
     finish_pool(pool);
   }
   OK(threading_semaphore_destroy(begun));

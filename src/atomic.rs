@@ -82,8 +82,6 @@ pub(crate) enum Seed {
     Ring,
     /// Deque: who takes back does not look after its own step was seen.
     Deque,
-    /// Deque: a thief takes it that in the place stands what stood there before its barrier.
-    Place,
     /// Idle: who has said that it sleeps does not look again.
     Idle,
     /// Idle: the last who searched begins to work, and looks whether there is more without a fence.

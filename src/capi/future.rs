@@ -300,7 +300,7 @@ pub extern "C-unwind" fn threading_future_destroy(future: threading_future) -> t
 ///
 /// A cancelled future is done. It waits as threading_future_result() does: a task of a pool runs here what it
 /// waits for. The same future may stand in the list more than once. A wait for any of several closes no
-/// circle: while one of them may be done, neither it nor who waits for the caller is refused.
+/// circle, whatever these wait for: neither it nor who waits for the caller is refused.
 ///
 /// \param futures     the futures; NULL when `count` is 0
 /// \param count       how many there are; a wait for none is over at once

@@ -22,13 +22,16 @@ loom::lazy_static! {
     static ref REFUSED: AtomicU64 = AtomicU64::new(0);
 }
 
+/// A thread in a cycle: the number of its wait, the object it waits for, and whose that is.
+type Edge = (u64, u64, u64);
+
 /// Whether `me`, whose wait is published, closes a cycle of waits without limit, and is the one of it that is refused.
 ///
 /// `owner_of` names the thread that an object waits to be released by, if only that thread can do it.
 pub(crate) fn is_refused(me: Me, owner_of: impl Fn(u64) -> Option<u64>) -> bool {
     loop {
         let refused = REFUSED.load(SeqCst);
-        if next_in_cycle(me, &owner_of).is_none() {
+        if find_cycle(me, &owner_of, &mut [(0, 0, 0); LONGEST]).is_none() {
             return false;
         }
         me.set_way_out(true);
@@ -41,29 +44,35 @@ pub(crate) fn is_refused(me: Me, owner_of: impl Fn(u64) -> Option<u64>) -> bool 
     }
 }
 
-/// The object that the next thread waits for in the cycle that `me`, whose wait is published, closes.
-pub(crate) fn next_in_cycle(me: Me, owner_of: impl Fn(u64) -> Option<u64>) -> Option<u64> {
+/// The same for one who cannot be refused: calls `tell` with what each of the others in the cycle waits for.
+pub(crate) fn tell_cycle(me: Me, owner_of: impl Fn(u64) -> Option<u64>, tell: impl Fn(u64)) {
+    let mut edges = [(0, 0, 0); LONGEST];
+    let others = find_cycle(me, &owner_of, &mut edges).unwrap_or(1);
+    edges[1..others].iter().for_each(|&(_, object, _)| tell(object));
+}
+
+/// The cycle that `me` closes, itself first: how long it is.
+fn find_cycle(me: Me, owner_of: &impl Fn(u64) -> Option<u64>, edges: &mut [Edge; LONGEST]) -> Option<usize> {
     // Owner words are written relaxed: of two threads that close a cycle at once, one sees what the other holds.
     fence(SeqCst);
-    let mut seen = [(0, 0, 0); LONGEST];
-    let length = walk(me, &owner_of, |step, edge| {
-        seen[step] = edge;
+    let length = walk(me, owner_of, |step, edge| {
+        edges[step] = edge;
         true
     })?;
-    let again = walk(me, &owner_of, |step, edge| step < length && seen[step] == edge)?;
-    (again == length).then_some(seen[1 % length].1)
+    let again = walk(me, owner_of, |step, edge| step < length && edges[step] == edge)?;
+    (again == length).then_some(length)
 }
 
 /// Follows the edges from `me` until they come back to it; says how many there are.
 fn walk(
     me: Me,
     owner_of: &impl Fn(u64) -> Option<u64>,
-    mut visit: impl FnMut(usize, (u64, u64, u64)) -> bool,
+    mut visit: impl FnMut(usize, Edge) -> bool,
 ) -> Option<usize> {
     let mut thread = me.id();
     for step in 0..LONGEST {
         let record = records().at(index_of(thread))?;
-        let (sequence, wait) = record.waiting()?;
+        let (sequence, wait) = record.held_up()?;
         if record.id() != thread || !wait.deadline.is_never() || wait.has_way_out {
             return None;
         }

@@ -27,8 +27,8 @@ mod backend;
 #[cfg(loom)]
 pub(crate) use backend::{clear_beds, make_beds};
 pub(crate) use backend::{requeue, wake};
-pub(crate) use graph::{is_refused, next_in_cycle};
-pub(crate) use record::{Fate, Me, Node, Published, Record, fate, record_of};
+pub(crate) use graph::{is_refused, tell_cycle};
+pub(crate) use record::{Fate, Me, NOTIFIED, Node, Published, Record, fate, record_of};
 pub(crate) use record::{is_awaitable, records};
 pub(crate) use sign::{MOST, SIGN, sign_of, signer};
 pub(crate) use spin::Spin;

@@ -33,6 +33,9 @@ pub(crate) struct Node {
 /// The bits of a node's word that a list uses.
 const TELLS: u32 = 3;
 
+/// What a condition says of one whom it has notified.
+pub(crate) const NOTIFIED: u32 = 2;
+
 impl Node {
     /// Begins a wait of which the list says `tells`.
     pub(crate) fn begin(&self, tells: u32) {
@@ -228,6 +231,18 @@ impl Record {
             if self.sequence.load(SeqCst) == before || seeded(Seed::Record) {
                 return Some((before, seen));
             }
+        }
+    }
+
+    /// The same, but for one who was notified at a condition: it needs the lock now, though it may be asleep and not know.
+    pub(super) fn held_up(&self) -> Option<(u64, Published)> {
+        let (sequence, wait) = self.waiting()?;
+        match self.expected() {
+            0 => Some((sequence, wait)),
+            lock if self.node.told() == NOTIFIED => {
+                Some((sequence, Published { object: lock, deadline: Deadline::NEVER, ..wait }))
+            }
+            _ => Some((sequence, wait)),
         }
     }
 }

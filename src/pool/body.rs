@@ -226,7 +226,7 @@ impl Body {
             return None;
         }
         let seats = self.idle.seats();
-        let counted = self.idle.take_for_guest()?;
+        let counted = self.idle.take_for_guest(seats)?;
         self.find_seat(self.idle.workers(), seats, counted).map(|seat| (seat, counted))
     }
 
@@ -401,7 +401,7 @@ impl Body {
         !self.idle.is_full_of_threads() && self.notify_idle()
     }
 
-    /// The same for a fork, which is never left lying, since its maker does it otherwise.
+    /// Whether a seat is free, as seen after a fork was put, which is never left lying: its maker does it otherwise.
     #[inline(always)]
     pub(super) fn shows_free_seat(&self) -> bool {
         fence::light();

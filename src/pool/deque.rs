@@ -105,7 +105,8 @@ impl<T> Deque<T> {
     #[inline(always)]
     fn take_back(&self, barrier: impl FnOnce()) -> bool {
         let bottom = self.bottom.load(Relaxed) - 1;
-        self.bottom.store(bottom, Relaxed);
+        // Release: who reads this one sees the forks below, too.
+        self.bottom.store(bottom, Release);
         if !seeded(Seed::Deque) {
             barrier();
         }
@@ -115,7 +116,7 @@ impl<T> Deque<T> {
         }
         // The last one, or none: whoever moves the top has it.
         let mine = top == bottom && self.top.compare_exchange(top, top + 1, SeqCst, Relaxed).is_ok();
-        self.bottom.store(bottom + 1, Relaxed);
+        self.bottom.store(bottom + 1, Release);
         mine
     }
 
@@ -134,7 +135,7 @@ impl<T> Deque<T> {
         if top >= self.bottom.load(Acquire) {
             return None;
         }
-        if self.place(top).load(Relaxed) != marked && !seeded(Seed::Place) {
+        if self.place(top).load(Relaxed) != marked {
             return None;
         }
         self.top.compare_exchange(top, top + 1, SeqCst, Relaxed).ok()?;

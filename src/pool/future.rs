@@ -79,6 +79,11 @@ impl Kept for Future {
 static ANSWERS: Answers = Answers {
     push_free: |index| Future::table().push(index),
     awaited_owner,
+    look_again: |object| {
+        if let Ok(future) = find::<Future>(object) {
+            future.look_again();
+        }
+    },
     forget: |object| {
         // Whoever added a callback when the process forked is not here.
         if let Ok(future) = find::<Future>(object) {

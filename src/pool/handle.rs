@@ -7,7 +7,7 @@ use super::word::{
 };
 use crate::atomic::{Ordering::*, spin_loop};
 use crate::error::{Error, Result};
-use crate::park::{Me, Wait, Woken};
+use crate::park::{self, Me, Wait, Woken};
 use crate::slot::{Live, OPEN, generation_of, index_of, word};
 use crate::sys::tools;
 use core::ffi::c_void;
@@ -63,11 +63,18 @@ impl<T: Kept> Live<T> {
     }
 
     /// Sleeps until a future that had these bits has others, unless they are others already.
-    pub(super) fn sleep(self, wait: &Wait, bits: u32) -> Result<Woken> {
-        if bits & AWAITED != 0 || self.flag(AWAITED)? {
-            return Ok(wait.sleep(&self.slot.head.state, bits | AWAITED));
+    pub(super) fn sleep(self, wait: &Wait, bits: u32) -> Woken {
+        if bits & AWAITED != 0 || bits & LISTING == 0 && self.exchange_weak(bits, bits | AWAITED) {
+            return wait.sleep(&self.slot.head.state, bits | AWAITED);
         }
-        Ok(Woken::LookAgain)
+        spin_loop();
+        Woken::LookAgain
+    }
+
+    /// Those who wait look again, also one that is just about to sleep: the flag is another one then.
+    pub(super) fn look_again(self) {
+        let _ = self.update(|bits| Ok(if is_done(bits) { bits } else { bits ^ AWAITED }));
+        park::wake(&self.slot.head.state, u32::MAX);
     }
 
     /// Keeps others from changing the word while a callback is added; false when it is done.

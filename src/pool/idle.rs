@@ -166,7 +166,8 @@ impl Idle {
     /// it depends on how much is queued.
     #[inline(always)]
     pub(super) fn is_awake(&self) -> bool {
-        let (counts, seats) = (self.counts(), self.seats());
+        // Seats first: whoever makes one more afterwards looks, too.
+        let (seats, counts) = (self.seats(), self.counts());
         let looked_for = counts.of(SEARCHING) > 0 || self.finishing.load(SeqCst) > 0;
         counts.of(TAKEN) >= seats || looked_for && counts.of(THREADS) >= seats
     }
@@ -180,20 +181,20 @@ impl Idle {
     /// Whether all seats are taken.
     #[inline(always)]
     pub(super) fn is_full(&self) -> bool {
-        self.counts().of(TAKEN) >= self.seats()
+        let seats = self.seats();
+        self.counts().of(TAKEN) >= seats
     }
 
     /// Whether all seats are taken by threads, of whom each looks at all queues, after the heavy half of a fence, when it
     /// gives its seat up. A guest only runs a fence.
     #[inline(always)]
     pub(super) fn is_full_of_threads(&self) -> bool {
-        let counts = self.counts();
-        counts.of(TAKEN) >= self.seats() && (counts.0 < GUEST || seeded(Seed::Guest))
+        let (seats, counts) = (self.seats(), self.counts());
+        counts.of(TAKEN) >= seats && (counts.0 < GUEST || seeded(Seed::Guest))
     }
 
-    /// Counts a seat for a guest, if there is one left: what is to be taken away again.
-    pub(super) fn take_for_guest(&self) -> Option<u64> {
-        let seats = self.seats();
+    /// Counts one of `seats` for a guest, if one is left: what is to be taken away again.
+    pub(super) fn take_for_guest(&self, seats: u32) -> Option<u64> {
         let is_left = |now: Counts| now.of(TAKEN) < seats;
         if self.shift_if(TAKEN + GUEST, 0, |now| is_left(now) && now.has_room_for_guest()).is_ok() {
             return Some(TAKEN + GUEST);

@@ -63,7 +63,7 @@ fn work_and_search(worker: &Worker, seat: &Seat) -> bool {
         }
         if !dry {
             stop_finishing(worker);
-            empty_ring(body, seat);
+            let _ = empty_ring(body, seat);
             leave_seat(worker, seat);
             body.idle.shift(SLEEPING, TAKEN);
             return true;
@@ -241,7 +241,7 @@ unsafe extern "C-unwind" fn was_left(worker: *mut c_void) {
     stop_finishing(worker);
     let mut counts = THREADS;
     if let Some(seat) = worker.seat() {
-        empty_ring(body, seat);
+        let _ = empty_ring(body, seat);
         seat.end_work();
         leave_seat(worker, seat);
         counts += TAKEN;

@@ -1,6 +1,6 @@
 //! Loops over ranges of numbers, with and without a result; a range is split when somebody has nothing to do.
 //!
-//! A thread does its range in pieces of a grain, and looks before each piece whether its deque is empty: then what is
+//! A thread does its range in pieces, and looks before each piece whether its deque is empty: then what is
 //! left is split in two. So a loop that nobody helps with is hardly split at all, and one whose pieces
 //! differ in weight is split where the weight is.
 
@@ -58,7 +58,7 @@ impl Pieces {
 
     /// Where a part of `length` numbers, which is more than one piece, is split: about in half, and after whole pieces.
     fn half(&self, length: i64) -> i64 {
-        (length / 2 + self.least - 1) / self.least * self.least
+        (length / 2 - 1) / self.least * self.least + self.least
     }
 }
 
@@ -72,7 +72,7 @@ struct Part {
     result: *mut u8,
 }
 
-/// What a loop runs over: all of `begin .. end`, in pieces of at most `grain` numbers; 0: as the library likes.
+/// What a loop runs over: all of `begin .. end`, in pieces of `grain` numbers, but for the last; 0: as the library likes.
 #[derive(Clone, Copy)]
 pub(crate) struct Span {
     pub(crate) begin: i64,

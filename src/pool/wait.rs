@@ -126,7 +126,7 @@ fn sleep_until_done(me: Me, future: Live<Future>, wait: &Wait, endless: bool) ->
         if endless && (park::is_refused(me, sync::awaited_owner) || is_stuck(me, future, bits)) {
             return Err(Error::Cycle);
         }
-        woken = future.sleep(wait, bits)?;
+        woken = future.sleep(wait, bits);
     }
 }
 
@@ -242,7 +242,7 @@ fn all(me: Me, ids: &[u64], deadline: Deadline, timeout: Timeout) -> Result {
 
 /// Waits until one is done, or has failed, or all are done.
 fn first(me: Me, ids: &[u64], when: When, deadline: Deadline, timeout: Timeout) -> Result {
-    if ids.is_empty() || look(me, ids, when, true)? {
+    if ids.is_empty() || look(me, ids, when, !timeout.is_zero())? {
         return Ok(());
     }
     if timeout.is_zero() {

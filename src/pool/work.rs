@@ -195,13 +195,17 @@ pub(super) fn stop_finishing(worker: &Worker) -> bool {
     finishing
 }
 
-/// Puts back what is left in a seat's ring, for whoever comes.
-pub(super) fn empty_ring(body: &Body, seat: &Seat) {
+/// Puts back what is left in a seat's ring, for whoever comes; true: there was something, which meanwhile nobody could
+/// find, so the caller is to look whether it is still there.
+pub(super) fn empty_ring(body: &Body, seat: &Seat) -> bool {
+    let mut found = false;
     while let Some(entry) = seat.ring.pop() {
+        found = true;
         body.returned.fetch_add(1, SeqCst);
         if body.injector.put_back(entry).is_err() {
             // The reserve is full, and there is no memory: whoever waits for it is told.
             drop_entry(body, entry);
         }
     }
+    found
 }

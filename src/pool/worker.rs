@@ -3,7 +3,7 @@
 use super::body::{Body, Seat};
 use super::life::leave_seat;
 use super::run;
-use super::work::empty_ring;
+use super::work::{empty_ring, pass_on};
 use crate::atomic::Ordering::*;
 use crate::error::Result;
 use crate::park::Me;
@@ -174,10 +174,13 @@ pub(super) fn guest_leaves(worker: &Worker) {
     worker.vanish();
     let body = worker.body();
     if let Some(seat) = worker.seat().filter(|_| body.epoch == super::epoch()) {
-        empty_ring(body, seat);
+        let put_back = empty_ring(body, seat);
         seat.end_work();
         leave_seat(worker, seat);
         body.untake(worker.counted.get());
+        if put_back {
+            pass_on(body);
+        }
     }
     // SAFETY: `as_guest` was given a user's part, and the worker does not use the body after this.
     unsafe { Body::let_go(worker.body) };

@@ -131,6 +131,7 @@ pub(super) fn drop_item(destructor: Option<Callback>, item: *mut c_void) {
 static ANSWERS: Answers = Answers {
     push_free: |index| Queue::table().push(index),
     awaited_owner: |_| None,
+    look_again: |_| {},
     forget: |object| {
         if let Ok(queue) = find::<Queue>(object) {
             queue.forget_waiters();

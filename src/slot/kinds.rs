@@ -10,6 +10,8 @@ pub(crate) struct Answers {
     pub(crate) push_free: fn(index: u32),
     /// The thread that alone can end a wait for the object, if there is one.
     pub(crate) awaited_owner: fn(object: u64) -> Option<u64>,
+    /// Those who wait for the object look again whether that can ever end.
+    pub(crate) look_again: fn(object: u64),
     /// In a forked child, whose only thread calls this: a lost thread waited for the object, or was at it.
     pub(crate) forget: fn(object: u64),
 }

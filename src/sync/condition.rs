@@ -33,7 +33,7 @@ pub(crate) struct Condition {
 
 /// What the list says of a waiter.
 const WAITING: u32 = 1;
-const NOTIFIED: u32 = 2;
+const NOTIFIED: u32 = crate::park::NOTIFIED;
 
 /// The lock under a condition.
 #[derive(Clone, Copy)]

@@ -26,7 +26,7 @@ use super::models::patience;
 enum OnCycle {
     /// It gives up.
     Fail,
-    /// It must have the word, having waited on a condition: the next in the cycle looks, and gives up.
+    /// It must have the word, having waited on a condition: the others in the cycle look, and one that can gives up.
     TellOthers,
 }
 
@@ -149,9 +149,7 @@ impl Word {
                         return Err(Error::Cycle);
                     }
                     OnCycle::Fail => {}
-                    OnCycle::TellOthers => {
-                        park::next_in_cycle(me, super::awaited_owner).into_iter().for_each(super::look_again);
-                    }
+                    OnCycle::TellOthers => park::tell_cycle(me, super::awaited_owner, super::look_again),
                 }
             } else if bits & STARVING == 0 && wait.age() >= patience() && !wait.deadline().has_passed() {
                 // Awake, and so served at once by the next release. If this one has not slept, that wakes one who

@@ -40,15 +40,16 @@ mod by_id {
                 let owner = lock.slot.head.owner.load(SeqCst);
                 lock.bits().ok().filter(|_| owner != 0).map(|_| owner)
             }
-            kind::THREAD => Some(object).filter(|&thread| park::is_awaitable(thread)),
             _ => answers_of(object).and_then(|answers| (answers.awaited_owner)(object)),
         }
     }
 
     /// Those who wait for `object` look again at who owns it and what that one waits for.
     pub(crate) fn look_again(object: u64) {
-        if let (kind::RLOCK, Ok(lock)) = (kind_of(object), find::<RLock>(object)) {
-            lock.word().look_again();
+        if kind_of(object) == kind::RLOCK {
+            let _ = find::<RLock>(object).map(|lock| lock.word().look_again());
+        } else if let Some(answers) = answers_of(object) {
+            (answers.look_again)(object);
         }
     }
 

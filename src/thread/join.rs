@@ -3,11 +3,23 @@
 use super::{AWAITED, ENDED, FAILED, Handle, LOST, STARTED, registry};
 use crate::error::{Error, Result};
 use crate::park::{self, Me, Spin, Wait, Woken, records};
-use crate::slot::index_of;
+use crate::slot::{Answers, find, index_of};
 use crate::sync;
 use crate::sys::tools;
 use crate::time::Timeout;
 use core::ffi::c_void;
+
+/// Threads are waited for, and that can close a cycle; their slots no thread's cache keeps.
+pub(super) static ANSWERS: Answers = Answers {
+    push_free: |_| {},
+    awaited_owner: |thread| Some(thread).filter(|&thread| park::is_awaitable(thread)),
+    look_again: |thread| {
+        if let Ok(thread) = find::<super::Thread>(thread) {
+            thread.look_again();
+        }
+    },
+    forget: |_| {},
+};
 
 impl Handle {
     /// Waits for the end as long as `timeout` says.
@@ -66,6 +78,12 @@ impl Handle {
                 woken = wait.sleep(&self.slot.head.state, bits | AWAITED);
             }
         }
+    }
+
+    /// Those who wait look again, also one that is just about to sleep: the flag is another one then.
+    fn look_again(self) {
+        let _ = self.update(|bits| Ok(bits ^ AWAITED));
+        park::wake(&self.slot.head.state, u32::MAX);
     }
 
     /// From now on it has ended: joiners go on. Says what its bits were.

@@ -7,7 +7,7 @@ use super::{
 use crate::atomic::{AtomicI64, AtomicU64, Ordering::*};
 use crate::error::{Error, Result};
 use crate::park::records;
-use crate::slot::{Object, find, index_of};
+use crate::slot::{Object, find, index_of, kind, set_answers};
 use crate::sync::RawGuard;
 use core::fmt::Write;
 
@@ -59,6 +59,7 @@ pub(super) fn create(
         Text::copy(name)?
     };
     // Closed slots are made and unmade under the guard alone, so a lost thread's is never seen half made.
+    set_answers(kind::THREAD, &super::join::ANSWERS);
     let thread = Thread::table().create(None, bits | HIDDEN, |_| ())?;
     let index = index_of(thread.id);
     let made = records().reach(index).and_then(|_| controls().reach(index)).and_then(|control| {

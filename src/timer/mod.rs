@@ -70,9 +70,13 @@ impl Remains {
     }
 }
 
-/// A timer's slot may be kept by a thread's cache; nobody waits for the other two.
-static ANSWERS: Answers =
-    Answers { push_free: |index| Timer::table().push(index), awaited_owner: |_| None, forget: |_| {} };
+/// A timer's slot may be kept by a thread's cache; nobody waits for the other three.
+static ANSWERS: Answers = Answers {
+    push_free: |index| Timer::table().push(index),
+    awaited_owner: |_| None,
+    look_again: |_| {},
+    forget: |_| {},
+};
 
 /// Makes a timer that is not started; on failure the argument stays the caller's.
 pub(crate) fn create(

@@ -229,8 +229,8 @@ fn one_queues_for_its_own_seat() {
 /// A guest has the only seat and leaves, while another thread queues a task: one of the two finds the task.
 fn a_guest_leaves() {
     let pool = pool(1, false);
-    let counted = pool.idle.take_for_guest().expect("the seat is free");
-    assert!(pool.idle.take_for_guest().is_none(), "now it is not");
+    let counted = pool.idle.take_for_guest(1).expect("the seat is free");
+    assert!(pool.idle.take_for_guest(1).is_none(), "now it is not");
     let shared = pool.clone();
     let guest = spawn(1, move |_| {
         assert!(shared.idle.give_back(counted), "all seats were taken");

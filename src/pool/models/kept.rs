@@ -145,7 +145,7 @@ pub(super) fn wait(me: Me, future: Live<Future>, timeout: Timeout) -> Result<u32
         if woken == Woken::TimedOut {
             return Err(Error::Timeout);
         }
-        woken = future.sleep(&wait, bits)?;
+        woken = future.sleep(&wait, bits);
     }
 }
 

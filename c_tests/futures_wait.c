@@ -268,6 +268,33 @@ TEST(workers_wait_for_several_of_their_own_pool) {
   }
 }
 
+static _Atomic int begun;
+
+static void *say_begun(void *arg) {
+  atomic_fetch_add(&begun, 1);
+  return arg;
+}
+
+// The only worker asks, so that nobody else begins them.
+static void *only_ask(void *arg) {
+  threading_future own[2];
+  int32_t done[2];
+  for (int i = 0; i < 2; i++) own[i] = submit(own_pool, say_begun, NULL);
+  for (int32_t when = THREADING_FIRST_COMPLETED; when <= THREADING_ALL_COMPLETED; when++) {
+    IS(threading_futures_wait(own, 2, when, 0, done), THREADING_TIMEOUT);
+    EQ(done[0] + done[1] + atomic_load(&begun), 0);
+  }
+  for (int i = 0; i < 2; i++) OK(threading_future_destroy(own[i]));
+  return arg;
+}
+
+TEST(a_worker_that_only_asks_runs_nothing) {
+  own_pool = make_pool(1);
+  result_of(submit(own_pool, only_ask, NULL));
+  finish_pool(own_pool);
+  EQ(atomic_load(&begun), 2);
+}
+
 // ---- Who waits for any of several is in no cycle ----
 
 static threading_rlock wanted;

@@ -250,6 +250,57 @@ TEST(fault_B9_a_wait_notified_by_an_owner_that_died) {
   notified_by_one_who_died(OVER_RLOCK);
 }
 
+static void *notify_both_and_return_as_the_holder(void *arg) {
+  const fixture *two = arg;
+  for (int i = 0; i < 2; i++) OK(threading_condition_acquire(two[i].condition, THREADING_FOREVER));
+  for (int i = 0; i < 2; i++) OK(threading_condition_notify(two[i].condition, 1));
+  return NULL;
+}
+
+// It can put off waking one of those whom it notifies; the other sleeps on by the lock.
+TEST(fault_B9_two_waits_notified_by_an_owner_of_both_that_died) {
+  fixture two[] = { make(OWN_RLOCK), make(OVER_RLOCK) };
+  waiter w[2] = { 0 };
+  for (int i = 0; i < 2; i++) begin_wait(&w[i], two[i].condition, THREADING_FOREVER);
+  finish_thread(spawn_thread(notify_both_and_return_as_the_holder, two));
+  for (int i = 0; i < 2; i++) ends_with(&w[i], THREADING_OWNER_DEAD);
+  for (int i = 0; i < 2; i++) unmake(two[i]);
+}
+
+static void *wait_and_return_as_the_holder(void *arg) {
+  waiter *w = arg;
+  OK(threading_condition_acquire(w->condition, THREADING_FOREVER));
+  w->status = threading_condition_wait(w->condition, THREADING_FOREVER);
+  return NULL;
+}
+
+static void notified_together_they_die_in_turn(lock_kind kind) {
+  enum { COUNT = 4 };
+  fixture f = make(kind);
+  waiter w[COUNT] = { 0 };
+  for (int i = 0; i < COUNT; i++) {
+    w[i].condition = f.condition;
+    w[i].thread = spawn_thread(wait_and_return_as_the_holder, &w[i]);
+    wait_blocked(w[i].thread);
+  }
+  notify(f.condition, COUNT);
+  int unharmed = 0;
+  for (int i = 0; i < COUNT; i++) {
+    finish_thread(w[i].thread);
+    CHECK(w[i].status == THREADING_OK || w[i].status == THREADING_OWNER_DEAD);
+    unharmed += w[i].status == THREADING_OK;
+  }
+  EQ(unharmed, 1);
+  IS(threading_condition_acquire(f.condition, 0), THREADING_OWNER_DEAD);
+  OK(threading_condition_release(f.condition));
+  unmake(f);
+}
+
+TEST(fault_B9_each_of_many_waits_is_under_one_who_died) {
+  notified_together_they_die_in_turn(OWN_RLOCK);
+  notified_together_they_die_in_turn(OVER_RLOCK);
+}
+
 typedef struct late_death {
   fixture f;
   waiter w;

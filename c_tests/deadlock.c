@@ -222,6 +222,86 @@ TEST(the_one_of_a_cycle_who_can_give_up_is_told) {
   OK(threading_rlock_destroy(c));
 }
 
+// ---- What is left of a wait on a condition makes no cycle ----
+
+static void *notify_one(void *arg) {
+  const threading_condition c = *(threading_condition *)arg;
+  OK(threading_condition_acquire(c, THREADING_FOREVER));
+  OK(threading_condition_notify(c, 1));
+  OK(threading_condition_release(c));
+  return arg;
+}
+
+static void *end_when_set(void *arg) {
+  OK(threading_event_wait(*(threading_event *)arg, THREADING_FOREVER));
+  return arg;
+}
+
+// Sets the event as soon as main waits for somebody.
+static void *set_when_main_waits(void *arg) {
+  wait_blocked(threading_main_thread());
+  OK(threading_event_set(*(threading_event *)arg));
+  return arg;
+}
+
+static void join_one_that_ends(void) {
+  threading_event event;
+  OK(threading_event_create(&event));
+  const threading_thread ends = spawn_thread(end_when_set, &event);
+  const threading_thread sets = spawn_thread(set_when_main_waits, &event);
+  OK(threading_thread_join(ends, THREADING_FOREVER));
+  finish_thread(ends);
+  finish_thread(sets);
+  OK(threading_event_destroy(event));
+}
+
+static int32_t destroy_it(void *arg) {
+  OK(threading_condition_destroy(*(threading_condition *)arg));
+  return 0;
+}
+
+TEST(the_owner_waits_after_a_condition_that_is_gone) {
+  const threading_rlock a = create();
+  threading_condition c;
+  OK(threading_condition_create_with_rlock(a, &c));
+  OK(threading_condition_acquire(c, THREADING_FOREVER));
+  const threading_thread notifier = spawn_thread(notify_one, &c);
+  OK(threading_condition_wait(c, THREADING_FOREVER));
+  finish_thread(notifier);
+  IS(threading_condition_wait_for(c, destroy_it, &c, THREADING_FOREVER), THREADING_E_HANDLE);
+  join_one_that_ends();
+  OK(threading_rlock_release(a));
+  OK(threading_rlock_destroy(a));
+}
+
+static threading_rlock hooked;
+static threading_condition hooked_condition;
+static _Atomic int hook_calls;
+
+static void wait_in_hook(int32_t event, threading_thread thread, uint64_t object, void *arg) {
+  (void)arg;
+  const bool ours = event == THREADING_HOOK_WAIT_END && object == hooked_condition.id;
+  if (!ours || thread.id != threading_main_thread().id || atomic_fetch_add(&hook_calls, 1) > 0) return;
+  OK(threading_rlock_acquire(hooked, THREADING_FOREVER));
+  join_one_that_ends();
+  OK(threading_rlock_release(hooked));
+}
+
+TEST(a_hook_takes_the_lock_of_a_condition_and_waits) {
+  hooked = create();
+  OK(threading_condition_create_with_rlock(hooked, &hooked_condition));
+  OK(threading_condition_acquire(hooked_condition, THREADING_FOREVER));
+  OK(threading_set_profile(wait_in_hook, NULL));
+  const threading_thread notifier = spawn_thread(notify_one, &hooked_condition);
+  OK(threading_condition_wait(hooked_condition, THREADING_FOREVER));
+  OK(threading_set_profile(NULL, NULL));
+  EQ(atomic_load(&hook_calls), 1);
+  finish_thread(notifier);
+  OK(threading_condition_release(hooked_condition));
+  OK(threading_condition_destroy(hooked_condition));
+  OK(threading_rlock_destroy(hooked));
+}
+
 // ---- Cycles that end by themselves ----
 
 TEST(a_timeout_of_the_closer_is_waited_out) {

@@ -211,8 +211,8 @@ typedef int32_t threading_status;
 #define THREADING_E_NOT_OWNER (-4)
 
 /**
- * The wait could never end: the caller waits for itself, or in a circle of threads. Of those who close a circle at
- * once one is refused, and the others wait for it.
+ * The wait could never end: the caller waits for itself, or in a circle of up to 64 threads. Of those who close a
+ * circle at once one is refused, and the others wait for it.
  */
 #define THREADING_E_DEADLOCK (-5)
 
@@ -1320,7 +1320,8 @@ THREADING_API int32_t threading_lock_locked(threading_lock lock);
  *
  * An owner that ends without releasing does not block the others for ever: the next one to acquire gets the
  * rlock and #THREADING_OWNER_DEAD with it, and should put right what the dead one may have left half done.
- * An owner that waits for itself through others, in a cycle of rlocks and joins, gets #THREADING_E_DEADLOCK.
+ * An owner that waits for itself through others, in a circle of rlocks, joins and futures, gets
+ * #THREADING_E_DEADLOCK.
  *
  * \code
  * threading_status status = threading_rlock_acquire(tree_lock, THREADING_FOREVER);

@@ -12,7 +12,8 @@ use core::mem::MaybeUninit;
 ///
 /// An owner that ends without releasing does not block the others for ever: the next one to acquire gets the
 /// rlock and #THREADING_OWNER_DEAD with it, and should put right what the dead one may have left half done.
-/// An owner that waits for itself through others, in a cycle of rlocks and joins, gets #THREADING_E_DEADLOCK.
+/// An owner that waits for itself through others, in a circle of rlocks, joins and futures, gets
+/// #THREADING_E_DEADLOCK.
 ///
 /// \code
 /// threading_status status = threading_rlock_acquire(tree_lock, THREADING_FOREVER);

@@ -49,8 +49,8 @@ pub const THREADING_E_INVALID: threading_status = -2;
 pub const THREADING_E_STATE: threading_status = -3;
 /// The caller does not hold it.
 pub const THREADING_E_NOT_OWNER: threading_status = -4;
-/// The wait could never end: the caller waits for itself, or in a circle of threads. Of those who close a circle at
-/// once one is refused, and the others wait for it.
+/// The wait could never end: the caller waits for itself, or in a circle of up to 64 threads. Of those who close a
+/// circle at once one is refused, and the others wait for it.
 pub const THREADING_E_DEADLOCK: threading_status = -5;
 /// What is to be destroyed is in use.
 pub const THREADING_E_BUSY: threading_status = -6;

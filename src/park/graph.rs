@@ -44,11 +44,12 @@ pub(crate) fn is_refused(me: Me, owner_of: impl Fn(u64) -> Option<u64>) -> bool 
     }
 }
 
-/// The same for one who cannot be refused: calls `tell` with what each of the others in the cycle waits for.
-pub(crate) fn tell_cycle(me: Me, owner_of: impl Fn(u64) -> Option<u64>, tell: impl Fn(u64)) {
+/// The same for one who cannot be refused: if there is a cycle, calls `tell` with what each of the others in it waits for.
+pub(crate) fn tell_cycle(me: Me, owner_of: impl Fn(u64) -> Option<u64>, tell: impl Fn(u64)) -> bool {
     let mut edges = [(0, 0, 0); LONGEST];
-    let others = find_cycle(me, &owner_of, &mut edges).unwrap_or(1);
-    edges[1..others].iter().for_each(|&(_, object, _)| tell(object));
+    let length = find_cycle(me, &owner_of, &mut edges);
+    edges[1..length.unwrap_or(1)].iter().for_each(|&(_, object, _)| tell(object));
+    length.is_some()
 }
 
 /// The cycle that `me` closes, itself first: how long it is.

@@ -146,6 +146,16 @@ impl Wait {
         }
         backend::sleep(word, expected, self.deadline)
     }
+
+    /// The same, but for so many nanoseconds at most, for one who has to look again.
+    pub(crate) fn sleep_at_most(&self, word: &AtomicU64, expected: u32, nanos: i64) -> Woken {
+        let soon = Deadline::at(crate::time::now().saturating_add(nanos));
+        if cfg!(loom) || self.deadline.nanos() <= soon.nanos() {
+            return self.sleep(word, expected);
+        }
+        backend::sleep(word, expected, soon);
+        Woken::LookAgain
+    }
 }
 
 impl Drop for Wait {

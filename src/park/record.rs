@@ -2,7 +2,7 @@
 
 use super::{Woken, sign_of};
 use crate::atomic::{AtomicI64, AtomicPtr, AtomicU32, AtomicU64, Ordering::*, Seed, seeded};
-use crate::slot::Cache;
+use crate::slot::{Cache, kind, kind_of};
 use crate::time::Deadline;
 use core::cell::Cell;
 use core::ptr::null_mut;
@@ -235,15 +235,14 @@ impl Record {
     }
 
     /// The same, but for one who was notified at a condition: it needs the lock now, though it may be asleep and not know.
-    pub(super) fn held_up(&self) -> Option<(u64, Published)> {
+    pub(crate) fn held_up(&self) -> Option<(u64, Published)> {
         let (sequence, wait) = self.waiting()?;
-        match self.expected() {
-            0 => Some((sequence, wait)),
-            lock if self.node.told() == NOTIFIED => {
-                Some((sequence, Published { object: lock, deadline: Deadline::NEVER, ..wait }))
-            }
-            _ => Some((sequence, wait)),
+        let lock = self.expected();
+        let notified = kind_of(wait.object) == kind::CONDITION && self.node.told() == NOTIFIED;
+        if lock == 0 || !notified {
+            return Some((sequence, wait));
         }
+        Some((sequence, Published { object: lock, deadline: Deadline::NEVER, ..wait }))
     }
 }
 

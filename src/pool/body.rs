@@ -232,17 +232,14 @@ impl Body {
 
     /// A free seat for what is `counted` already, or that is taken away again.
     fn find_seat(&self, most: u32, seats: u32, counted: u64) -> Option<&Seat> {
-        loop {
-            let Some(seat) = self.free_seat(most) else {
-                self.untake(counted);
-                return None;
-            };
-            // Others have less than `seats`, so one of the first numbers is free, if it was not when it was looked at.
-            if seat.index < seats {
-                return Some(seat);
-            }
-            self.free(seat);
+        let found = self.free_seat(most);
+        // Others had less than `seats`, so that one of the first numbers was free; there may be more of both by now.
+        let fits = found.filter(|seat| seat.index < seats || seat.index < self.idle.seats());
+        if fits.is_none() {
+            found.into_iter().for_each(|seat| self.free(seat));
+            self.untake(counted);
         }
+        fits
     }
 
     /// Takes away what was `counted` for a seat.

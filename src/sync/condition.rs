@@ -180,7 +180,7 @@ impl Live<Condition> {
             return Err(Error::NotOwner);
         }
         me.expect(under.word().id);
-        self.enlist(me)?;
+        self.enlist(me).inspect_err(|_| me.expect(0))?;
         let depth = under.give_up(me);
         let ended = loop {
             if me.record().node.told() == NOTIFIED {

@@ -17,6 +17,10 @@ const fn patience() -> i64 {
     1_000_000
 }
 
+/// How long one who has told the others in a cycle sleeps before it tells them again, in nanoseconds.
+const SHORTEST: i64 = 1_000_000;
+const LONGEST: i64 = 1_000_000_000;
+
 /// Time stands still in models; a thread of theirs has patience or has none.
 #[cfg(loom)]
 use super::models::patience;
@@ -113,6 +117,8 @@ impl Word {
         let mut look_for_cycle = endless;
         let mut woken = Woken::LookAgain;
         let mut has_slept = false;
+        // After how long it tells the others in a cycle again, who may have been about to sleep; 0: there is none.
+        let mut pause = 0;
         let mut spin = Spin::over();
         loop {
             let bits = self.bits()?;
@@ -149,7 +155,10 @@ impl Word {
                         return Err(Error::Cycle);
                     }
                     OnCycle::Fail => {}
-                    OnCycle::TellOthers => park::tell_cycle(me, super::awaited_owner, super::look_again),
+                    OnCycle::TellOthers => {
+                        let told = park::tell_cycle(me, super::awaited_owner, super::look_again);
+                        pause = if told { (2 * pause).clamp(SHORTEST, LONGEST) } else { 0 };
+                    }
                 }
             } else if bits & STARVING == 0 && wait.age() >= patience() && !wait.deadline().has_passed() {
                 // Awake, and so served at once by the next release. If this one has not slept, that wakes one who
@@ -167,9 +176,12 @@ impl Word {
                 }
             } else if bits & WAKING == 0 || self.exchange_weak(bits, settled) {
                 // Without the flag, but for the bug that models plant.
-                woken = wait.sleep(&self.head.state, settled);
+                woken = match pause {
+                    0 => wait.sleep(&self.head.state, settled),
+                    _ => wait.sleep_at_most(&self.head.state, settled, pause),
+                };
                 has_slept = true;
-                look_for_cycle = endless && on_cycle == OnCycle::Fail;
+                look_for_cycle = endless && (on_cycle == OnCycle::Fail || pause > 0);
                 spin = Spin::for_lock(patience());
             }
         }

@@ -125,7 +125,7 @@ fn finish(me: Me, control: &Control) {
 fn tell_waiters_of(owner: u64) {
     super::Thread::table().each(|thread| {
         let Some(record) = records().at(crate::slot::index_of(thread.id)) else { return };
-        let waited_for = record.waiting().map_or(0, |(_, wait)| wait.object);
+        let waited_for = record.held_up().map_or(0, |(_, wait)| wait.object);
         if sync::awaited_owner(waited_for) == Some(owner) {
             sync::look_again(waited_for);
         }

@@ -31,6 +31,15 @@ static inline threading_future submit(threading_pool pool, threading_target targ
   return future;
 }
 
+static inline threading_pool make_with(uint32_t workers, threading_pool_options options) {
+  threading_pool pool;
+  options.size = sizeof options;
+  OK(threading_pool_create(workers, &options, &pool));
+  return pool;
+}
+
+#define OPTIONS(...) ((threading_pool_options){ __VA_ARGS__ })
+
 // Waits for the result, gives up the handle.
 static inline void *result_of(threading_future future) {
   void *result = NULL;

@@ -4,21 +4,12 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-static threading_pool make_with(uint32_t workers, threading_pool_options options) {
-  threading_pool pool;
-  options.size = sizeof options;
-  OK(threading_pool_create(workers, &options, &pool));
-  return pool;
-}
-
 static void refused(threading_pool_options options) {
   threading_pool pool = { 77 };
   options.size = sizeof options;
   IS(threading_pool_create(2, &options, &pool), THREADING_E_INVALID);
   EQ(pool.id, 77);
 }
-
-#define OPTIONS(...) ((threading_pool_options){ __VA_ARGS__ })
 
 // ---- Sizes and values ----
 

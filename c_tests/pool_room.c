@@ -2,15 +2,6 @@
 // threading_pool_resize.
 #include "pool.h"
 
-static threading_pool make_with(uint32_t workers, threading_pool_options options) {
-  threading_pool pool;
-  options.size = sizeof options;
-  OK(threading_pool_create(workers, &options, &pool));
-  return pool;
-}
-
-#define OPTIONS(...) ((threading_pool_options){ __VA_ARGS__ })
-
 // ---- A bounded queue ----
 
 static void *submit_one_more(void *arg) {

@@ -2,7 +2,7 @@
 
 use super::deque::Deque;
 use super::entry::Entry;
-use super::idle::{Call, Counts, Idle, LOOKING, SPARES, TAKEN, THREADS};
+use super::idle::{Call, Counts, Idle, LOOKING, SEARCHING, SPARES, TAKEN, THREADS};
 use super::injector::Injector;
 use super::parallel::Fork;
 use super::ring::Ring;
@@ -133,6 +133,10 @@ pub(super) struct Body {
     pub(super) idle: Idle,
     pub(super) injector: Injector,
     // ---- Written when somebody comes or goes ----
+    /// Tasks that their callers run, since the queue was full; such a caller may have no seat.
+    pub(super) caller_runs: AtomicU32,
+    /// Tasks that ended without a seat, which is where they are counted otherwise.
+    pub(super) done_without_seat: AtomicU64,
     /// Who uses the body beyond a moment: the slot, threads, guests, waits, groups.
     users: AtomicU64,
     /// Threads that have not wholly ended.
@@ -187,6 +191,8 @@ impl Body {
             alive: AtomicU64::new(0),
             orphan: AtomicU32::new(0),
             guests: AtomicU32::new(0),
+            caller_runs: AtomicU32::new(0),
+            done_without_seat: AtomicU64::new(0),
             returned: AtomicU64::new(0),
             named: AtomicU32::new(0),
             room: AtomicU64::new(0),
@@ -368,14 +374,26 @@ impl Body {
         let returned = self.returned.load(SeqCst);
         let counts = self.idle.counts();
         counts.busy() == 0
+            && self.caller_runs.load(SeqCst) == 0
             && self.injector.length() == 0
             && self.idle.counts() == counts
             && self.returned.load(SeqCst) == returned
     }
 
-    /// Whether there is no thread of the pool, nor one that is about to be started: it is counted before it is alive.
+    /// Whether there is no thread of the pool, nor one that is about to be started, which is counted before it is alive;
+    /// and nobody else at work who may have to start one for what he leaves.
     pub(super) fn is_over(&self) -> bool {
-        self.idle.counts().of(THREADS) == 0 && self.alive.load(SeqCst) == 0
+        let counts = self.idle.counts();
+        counts.of(THREADS) == 0
+            && counts.of(TAKEN) == 0
+            && self.caller_runs.load(SeqCst) == 0
+            && self.alive.load(SeqCst) == 0
+    }
+
+    /// A task that its caller has run is over.
+    pub(super) fn end_caller_run(&self) {
+        self.caller_runs.fetch_sub(1, SeqCst);
+        self.idle.tell_quiet();
     }
 
     /// Tasks that nobody has begun.
@@ -445,10 +463,18 @@ impl Body {
         self.idle.counts().of(TAKEN) > self.idle.seats()
     }
 
+    /// Counts a thread that is to be started, as searching, if there is none.
+    pub(super) fn count_first_thread(&self) -> bool {
+        self.idle.counts().of(THREADS) == 0
+            && self.idle.shift_if(THREADS + SEARCHING, 0, |now| now.of(THREADS) == 0).is_ok()
+    }
+
     /// Whether a thread that has nothing to do may end.
+    /// The last one stays as long as something is queued: it may have found no seat.
     pub(super) fn may_end(&self, counts: Counts) -> bool {
         let threads = counts.of(THREADS);
-        threads > self.idle.seats() || threads > self.plan.min_workers
+        let too_many = threads > self.idle.seats() || threads > self.plan.min_workers;
+        too_many && (threads > 1 || !self.has_tasks())
     }
 
     /// So many of those who wait for room look again. Each of them says that it waits, and then looks whether there is

@@ -3,7 +3,7 @@
 use super::body::{Body, OPEN, Seat};
 use super::idle::{LOOKING, SEARCHING, SLEEPING, TAKEN, THREADS};
 use super::run;
-use super::work::{empty_ring, stop_finishing, work};
+use super::work::{empty_ring, pass_on, stop_finishing, work};
 use super::worker::Worker;
 use crate::atomic::{Ordering::*, Seed, is_scarce, seeded};
 use crate::error::Result;
@@ -128,6 +128,11 @@ pub(super) fn start(body: &Body) -> Result {
     body.alive.fetch_sub(1, SeqCst);
     let counts = body.idle.shift(0, THREADS + SEARCHING);
     body.idle.tell_quiet();
+    // Others may have relied on it, and woken nobody.
+    fence::heavy();
+    if body.has_work() {
+        let _ = body.idle.call(0);
+    }
     if body.is_over() {
         super::shutdown::settle_orphan(body);
     }
@@ -162,6 +167,8 @@ unsafe extern "C-unwind" fn serve(worker: *mut c_void) {
         // It may take long, and is no search: meanwhile others are woken, or started, for what comes.
         body.idle.beginning.fetch_add(1, SeqCst);
         body.idle.shift(0, SEARCHING);
+        // Others have relied on it until now.
+        pass_on(body);
         if !run::initializer(worker) {
             super::break_pool(body);
         }
@@ -241,6 +248,7 @@ unsafe extern "C-unwind" fn was_left(worker: *mut c_void) {
     stop_finishing(worker);
     let mut counts = THREADS;
     if let Some(seat) = worker.seat() {
+        worker.stop_blocking();
         let _ = empty_ring(body, seat);
         seat.end_work();
         leave_seat(worker, seat);

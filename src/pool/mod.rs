@@ -309,9 +309,11 @@ fn forget_bodies() {
 fn run_here(me: Me, pool: u64, work: impl FnOnce(&Worker)) -> Result {
     take_part(me, pool, |worker| {
         let outer = worker.calls.replace(true);
+        worker.body().caller_runs.fetch_add(1, SeqCst);
         parallel::join(worker);
         work(worker);
         worker.calls.set(outer);
+        worker.body().end_caller_run();
         parallel::leave(worker);
     })
 }

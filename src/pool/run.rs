@@ -145,8 +145,9 @@ fn settle(running: &Running, by_force: bool) {
         worker.blocking.set(worker.blocking.get() - 1);
         super::wait::unblock(worker);
     }
-    if let Some(seat) = worker.seat() {
-        seat.done.store(seat.done.load(Relaxed) + 1, Relaxed);
+    match worker.seat() {
+        Some(seat) => seat.done.store(seat.done.load(Relaxed) + 1, Relaxed),
+        None => drop(worker.body().done_without_seat.fetch_add(1, Relaxed)),
     }
     hooks::task(worker.me, false, object(running.what));
     // SAFETY: the task has returned or was left, so nobody else refers to its failure.
@@ -196,7 +197,9 @@ unsafe extern "C-unwind" fn was_left(running: *mut c_void) {
         destroy_argument(worker.body(), running.arg);
     }
     settle(running, true);
-    if worker.calls.replace(false) && running.outer.is_null() {
+    // The outermost: what this thread runs in place of one of the pool's is over with it.
+    if running.outer.is_null() && worker.calls.replace(false) {
+        worker.body().end_caller_run();
         parallel::leave(worker);
     }
 }

@@ -25,7 +25,7 @@ pub(crate) fn statistics(me: Me, pool: u64) -> Result<Statistics> {
     with(me, pool, |body| {
         let counts = body.idle.counts();
         let now = crate::time::now();
-        let (mut done, mut run_ns) = (0, 0i64);
+        let (mut done, mut run_ns) = (body.done_without_seat.load(Relaxed) as i64, 0i64);
         for seat in body.others(0) {
             done += seat.done.load(Relaxed) as i64;
             let since = seat.since.load(Relaxed);

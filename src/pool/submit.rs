@@ -2,9 +2,9 @@
 
 use super::body::{BROKEN, Body, OPEN, WhenFull};
 use super::entry::Entry;
-use super::idle::{SEARCHING, THREADS};
+use super::idle::THREADS;
 use super::worker::{self, Worker};
-use super::{epoch, future, leads, life, run, run_here, step_in, word};
+use super::{epoch, future, is_own, leads, life, run, run_here, step_in, word};
 use crate::atomic::Ordering::*;
 use crate::error::{Error, Result};
 use crate::frame::{Callback, Target};
@@ -48,13 +48,11 @@ fn try_put(me: Me, body: &Body, entry: Entry, priority: i64, bound: u64) -> Resu
             return Ok(if body.notify() { Put::Start(body.hold()) } else { Put::Done });
         }
         None => {
-            if body.idle.counts().of(THREADS) == 0
-                && body.idle.shift_if(THREADS + SEARCHING, 0, |now| now.of(THREADS) == 0).is_ok()
-            {
+            if body.count_first_thread() {
                 return Ok(Put::First(body.hold()));
             }
-            // A worker never waits for room that it might have to make itself.
-            let bound = if own.is_some() { u64::MAX } else { bound };
+            // A worker never waits for room that it might have to make itself, though it is at work in another pool now.
+            let bound = if is_own(me, body) { u64::MAX } else { bound };
             match body.injector.put(entry, priority, bound) {
                 Ok(()) => {}
                 Err(Error::Full) => return Ok(Put::Full(body.hold())),

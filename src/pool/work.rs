@@ -83,8 +83,9 @@ fn bring_next(seat: &Seat) {
 /// How often a task from outside is taken though the seat has some of its own.
 const FROM_OUTSIDE: u32 = 61;
 
-/// The next thing to do, out of any queue of the pool.
-fn next(worker: &Worker, seat: &Seat) -> Option<Entry> {
+/// The next thing to do, out of any queue of the pool; and whether it was stolen with others, which stand in the seat's own
+/// ring now: one who goes to sleep may have looked there before, and have missed them where they were.
+fn next(worker: &Worker, seat: &Seat) -> (Option<Entry>, bool) {
     let body = worker.body();
     let injector = &body.injector;
     let tick = worker.ticks.get().wrapping_add(1);
@@ -99,10 +100,12 @@ fn next(worker: &Worker, seat: &Seat) -> Option<Entry> {
         // Behind its own, so that nothing overtakes what came before it.
         seat.ring.push(entry);
     }
-    urgent
-        .or_else(|| seat.ring.pop())
-        .or_else(|| from_outside(worker, seat))
-        .or_else(|| body.others(seat.index + 1).find_map(|other| other.ring.steal(&seat.ring)))
+    let own = urgent.or_else(|| seat.ring.pop()).or_else(|| from_outside(worker, seat));
+    if own.is_some() {
+        return (own, false);
+    }
+    let stolen = body.others(seat.index + 1).find_map(|other| other.ring.steal(&seat.ring));
+    (stolen, stolen.is_some() && seat.ring.length() > 0)
 }
 
 /// Takes a share of what is queued: so much that the guard is seldom taken, so little that all get some.
@@ -137,14 +140,14 @@ pub(super) fn work(worker: &Worker, seat: &Seat) -> bool {
     seat.begin_work();
     let mut searching = true;
     let dry = loop {
-        let entry = next(worker, seat);
+        let (entry, moved) = next(worker, seat);
         let fork = if entry.is_none() { parallel::find(worker, seat) } else { None };
         let searched = core::mem::replace(&mut searching, false);
         let alone = searched && body.idle.shift(0, SEARCHING).of(SEARCHING) == 0;
         if entry.is_none() && fork.is_none() {
             break true;
         }
-        if stop_finishing(worker) || alone {
+        if stop_finishing(worker) || alone || moved {
             pass_on(body);
         }
         if let Some(fork) = fork {

@@ -1,8 +1,9 @@
 //! What a thread is that works in a pool: one of its own, or a guest in a parallel loop.
 
 use super::body::{Body, Seat};
-use super::life::leave_seat;
+use super::life::{leave_seat, start};
 use super::run;
+use super::shutdown::settle_orphan;
 use super::work::{empty_ring, pass_on};
 use crate::atomic::Ordering::*;
 use crate::error::Result;
@@ -116,6 +117,13 @@ impl Worker {
         unsafe { self.seat.get().as_ref() }
     }
 
+    /// It has said that it waits for something outside, and was left or has ended before it said that it goes on.
+    pub(super) fn stop_blocking(&self) {
+        for _ in 0..self.blocking.replace(0) {
+            super::wait::unblock(self);
+        }
+    }
+
     /// From now on this is what the thread is.
     pub(super) fn appear(&self) {
         self.me.record().worker.store((self as *const Worker).cast_mut().cast(), Relaxed);
@@ -174,12 +182,19 @@ pub(super) fn guest_leaves(worker: &Worker) {
     worker.vanish();
     let body = worker.body();
     if let Some(seat) = worker.seat().filter(|_| body.epoch == super::epoch()) {
+        worker.stop_blocking();
         let put_back = empty_ring(body, seat);
+        if put_back && body.count_first_thread() {
+            let _ = start(body);
+        }
         seat.end_work();
         leave_seat(worker, seat);
         body.untake(worker.counted.get());
         if put_back {
             pass_on(body);
+        }
+        if body.is_over() {
+            settle_orphan(body);
         }
     }
     // SAFETY: `as_guest` was given a user's part, and the worker does not use the body after this.

@@ -1,0 +1,179 @@
+// What callers do for a pool, as guests in loops or because its queue is full, is the pool's work: waits and the end wait for
+// it, and it leaves nothing behind, however it ends.
+#include "pool.h"
+
+static threading_pool pool;
+static gate inside;
+static _Atomic int ran;
+
+static void count(void *arg) {
+  (void)arg;
+  atomic_fetch_add(&ran, 1);
+}
+
+static void stand(void *arg) {
+  CHECK(stand_in_gate(arg) == arg);
+  atomic_fetch_add(&ran, 1);
+}
+
+static void *shut_down(void *arg) {
+  OK(threading_pool_shutdown(pool, 1, 0));
+  return (void *)(intptr_t)(atomic_load(&ran) + (arg != NULL));
+}
+
+static void queue_and_stand(int64_t begin, int64_t end, void *arg) {
+  EQ(begin + 1, end);
+  OK(threading_pool_execute(pool, count, NULL));
+  CHECK(stand_in_gate(arg) == arg);
+}
+
+static void *visit(void *arg) {
+  OK(threading_parallel_for(pool, 0, 1, 1, queue_and_stand, arg));
+  return arg;
+}
+
+// The guest has the only seat: no thread can begin the task, and the only one there is has nothing to do for long.
+TEST(the_end_waits_for_what_a_guest_has_queued) {
+  pool = make_with(1, OPTIONS(.idle_timeout_ns = THREADING_MILLISECONDS(20)));
+  CHECK(result_of(submit(pool, give_back, &pool)) == &pool);
+  make_gate(&inside);
+  const threading_thread guest = spawn_thread(visit, &inside);
+  WAIT_UNTIL(atomic_load(&inside.inside) == 1);
+  const int64_t later = NOW_NS() + THREADING_MILLISECONDS(100);
+  WAIT_UNTIL(NOW_NS() > later);
+  const threading_thread ends = spawn_thread(shut_down, NULL);
+  wait_blocked(ends);
+  open_gate(&inside);
+  EQ((intptr_t)finish_thread(ends), 1);
+  finish_thread(guest);
+  OK(threading_event_destroy(inside.open));
+  OK(threading_pool_destroy(pool));
+}
+
+static void *execute_one_that_stands(void *arg) {
+  OK(threading_pool_execute(pool, stand, arg));
+  return arg;
+}
+
+TEST(waits_and_the_end_wait_for_what_a_caller_runs) {
+  pool = make_with(1, OPTIONS(.max_queued = 1, .when_full = THREADING_FULL_CALLER_RUNS));
+  gate first;
+  make_gate(&first);
+  make_gate(&inside);
+  threading_future held;
+  hold_workers(pool, &first, 1, &held);
+  OK(threading_pool_execute(pool, count, NULL));
+  const threading_thread caller = spawn_thread(execute_one_that_stands, &inside);
+  WAIT_UNTIL(atomic_load(&inside.inside) == 1);
+  release_workers(&first, 1, &held);
+  WAIT_UNTIL(atomic_load(&ran) == 1);
+  WAIT_UNTIL(stats_of(pool).busy == 0);
+  IS(threading_pool_wait(pool, THREADING_MILLISECONDS(20)), THREADING_TIMEOUT);
+  const threading_thread ends = spawn_thread(shut_down, NULL);
+  wait_blocked(ends);
+  EQ(stats_of(pool).done, 2);
+  open_gate(&inside);
+  EQ((intptr_t)finish_thread(ends), 2);
+  finish_thread(caller);
+  EQ(stats_of(pool).done, 3);
+  OK(threading_pool_wait(pool, 0));
+  OK(threading_event_destroy(inside.open));
+  OK(threading_pool_destroy(pool));
+}
+
+// ---- Left by force ----
+
+static threading_event may_begin;
+static _Atomic int begun;
+static threading_future nested;
+
+static int32_t let_one_begin(void *arg) {
+  (void)arg;
+  if (atomic_fetch_add(&begun, 1) == 1) OK(threading_event_wait(may_begin, THREADING_FOREVER));
+  return 0;
+}
+
+static void *leave(void *arg) {
+  (void)arg;
+  pthread_exit(NULL);
+}
+
+static void wait_for_nested(void *arg) {
+  void *result;
+  threading_future_result(nested, THREADING_FOREVER, &result);
+  harness_fail(__FILE__, __LINE__, "came back to %p", arg);
+}
+
+static void *run_and_be_left(void *arg) {
+  threading_pool_execute(pool, wait_for_nested, arg);
+  harness_fail(__FILE__, __LINE__, "came back to %p", arg);
+}
+
+// The caller runs a task that waits for another one, and so runs that, too, which ends the thread.
+TEST(a_task_inside_of_one_that_a_caller_runs_ends_the_thread) {
+  OK(threading_set_excepthook(ignore_failures, NULL));
+  may_begin = make_event();
+  pool = make_with(2, OPTIONS(.max_queued = 1, .when_full = THREADING_FULL_CALLER_RUNS, .initializer = let_one_begin));
+  make_gate(&inside);
+  threading_future held;
+  hold_workers(pool, &inside, 1, &held);
+  nested = submit(pool, leave, NULL);
+  WAIT_UNTIL(atomic_load(&begun) == 2);
+  const threading_thread caller = spawn_thread(run_and_be_left, NULL);
+  OK(threading_thread_join(caller, THREADING_FOREVER));
+  OK(threading_thread_destroy(caller));
+  FAILURE_IS(nested, THREADING_CANCELLED, "");
+  OK(threading_future_destroy(nested));
+  OK(threading_event_set(may_begin));
+  release_workers(&inside, 1, &held);
+  OK(threading_pool_wait(pool, scaled(THREADING_SECONDS(5))));
+  EQ(stats_of(pool).busy, 0);
+  EQ(stats_of(pool).done, 3);
+  finish_pool(pool);
+  OK(threading_event_destroy(may_begin));
+}
+
+static void say_blocked_and_leave(int64_t begin, int64_t end, void *arg) {
+  EQ(begin + 1, end);
+  CHECK(arg == NULL);
+  OK(threading_blocking_begin());
+  pthread_exit(NULL);
+}
+
+static void *loop_and_be_left(void *arg) {
+  threading_parallel_for(pool, 0, 1, 1, say_blocked_and_leave, arg);
+  harness_fail(__FILE__, __LINE__, "came back to %p", arg);
+}
+
+TEST(a_guest_that_said_it_waits_ends_its_thread) {
+  pool = make_pool(2);
+  const threading_thread guest = spawn_thread(loop_and_be_left, NULL);
+  OK(threading_thread_join(guest, THREADING_FOREVER));
+  OK(threading_thread_destroy(guest));
+  EQ(stats_of(pool).blocked, 0);
+  EQ(stats_of(pool).busy, 0);
+  finish_pool(pool);
+}
+
+// ---- Room ----
+
+static void queue_two(int64_t begin, int64_t end, void *arg) {
+  EQ(begin + 1, end);
+  for (int i = 0; i < 2; i++) OK(threading_pool_execute(pool, count, arg));
+}
+
+static void *loop_in_another_pool(void *arg) {
+  OK(threading_parallel_for(*(threading_pool *)arg, 0, 1, 1, queue_two, NULL));
+  return arg;
+}
+
+TEST(a_worker_that_is_a_guest_elsewhere_never_waits_for_room_in_its_own_pool) {
+  threading_pool other = make_pool(1);
+  for (int32_t when_full = THREADING_FULL_BLOCK; when_full <= THREADING_FULL_CALLER_RUNS; when_full++) {
+    pool = make_with(1, OPTIONS(.max_queued = 1, .when_full = when_full));
+    CHECK(result_of(submit(pool, loop_in_another_pool, &other)) == &other);
+    finish_pool(pool);
+  }
+  EQ(atomic_load(&ran), 6);
+  finish_pool(other);
+}

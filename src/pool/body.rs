@@ -369,15 +369,17 @@ impl Body {
     }
 
     /// Whether nothing is queued and nobody works. A task that left the queue between the first look at the counts and
-    /// the look at the queue is being done, so the counts differ, or has been done by the second look, or was put back.
+    /// the look at the queue is being done, so the counts differ, or has been done by the second look, or was put back;
+    /// and it may have queued another one by then.
     pub(super) fn is_quiet(&self) -> bool {
-        let returned = self.returned.load(SeqCst);
+        let (returned, taken) = (self.returned.load(SeqCst), self.injector.taken());
         let counts = self.idle.counts();
         counts.busy() == 0
             && self.caller_runs.load(SeqCst) == 0
             && self.injector.length() == 0
             && self.idle.counts() == counts
             && self.returned.load(SeqCst) == returned
+            && self.injector.taken() == taken
     }
 
     /// Whether there is no thread of the pool, nor one that is about to be started, which is counted before it is alive;

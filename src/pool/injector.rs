@@ -127,6 +127,11 @@ impl Injector {
         self.plain() + self.ranks.length()
     }
 
+    /// How many without priority were ever taken.
+    pub(super) fn taken(&self) -> u64 {
+        self.front.count.load(SeqCst)
+    }
+
     /// Whether one of them comes before all that have no priority.
     #[inline(always)]
     pub(super) fn is_urgent(&self) -> bool {

@@ -3,6 +3,8 @@
 #include "child.h"
 #include "pool.h"
 
+#include <sys/mman.h>
+
 static threading_pool pool;
 static threading_future pending, running, done, failed, cancelled, promise;
 static threading_group group;
@@ -217,6 +219,57 @@ TEST(a_loop_body_forks) {
   pool = make_pool(2);
   OK(threading_parallel_for(pool, 0, 100, 1, fork_in_body, NULL));
   finish_pool(pool);
+}
+
+// ---- A fork while somebody is at the text of a failure ----
+
+static char *page;
+static atomic_bool stands;
+static int go_on[2];  // a pipe
+
+// The reader stands in the middle of its copy for as long as the page is not there.
+static void stand_in_copy(int signal) {
+  char byte = (char)signal;
+  atomic_store(&stands, true);
+  CHECK(read(go_on[0], &byte, 1) == 1);
+  CHECK(mprotect(page, 4096, PROT_READ | PROT_WRITE) == 0);
+}
+
+static void *read_text(void *arg) {
+  int32_t code;
+  OK(threading_future_failure(promise, THREADING_FOREVER, &code, page, 4096, NULL));
+  EQ(code, 7);
+  STR_EQ(page, "seven");
+  return arg;
+}
+
+static void use_failures(void *arg) {
+  void *result = arg;
+  FAILURE_IS(promise, 7, "seven");
+  threading_future other;
+  OK(threading_future_create(&other));
+  OK(threading_future_set_failure(other, 8, "eight"));
+  IS(threading_future_result(other, THREADING_FOREVER, &result), THREADING_FAILED);
+  LAST_FAILURE_IS(8, "eight");
+  OK(threading_future_destroy(other));
+  OK(threading_future_destroy(promise));
+}
+
+TEST(a_thread_reads_the_text_of_a_failure) {
+  skip_on_the_portable_backend();
+  CHECK(pipe(go_on) == 0);
+  const struct sigaction stand = { .sa_handler = stand_in_copy };
+  CHECK(sigaction(SIGSEGV, &stand, NULL) == 0);
+  page = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  CHECK(page != MAP_FAILED);
+  OK(threading_future_create(&promise));
+  OK(threading_future_set_failure(promise, 7, "seven"));
+  const threading_thread reader = spawn_thread(read_text, NULL);
+  WAIT_UNTIL(atomic_load(&stands));
+  EQ(child_fork(use_failures, NULL, NULL, 0), 0);
+  CHECK(write(go_on[1], "", 1) == 1);
+  finish_thread(reader);
+  use_failures(NULL);
 }
 
 // ---- Forks amid everything ----

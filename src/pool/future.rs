@@ -18,6 +18,12 @@ use core::ptr::null_mut;
 /// Around the texts of failures: read by anybody, freed with the slot.
 static TEXTS: RawGuard = RawGuard::new();
 
+/// In a forked child: whoever read or freed a text when the process forked is not here. A fork does not wait for them,
+/// as they leave nothing half done: a text is taken out of its future before it is freed.
+pub(super) fn forget_readers() {
+    TEXTS.reset();
+}
+
 /// What a future keeps beside its word and owner.
 pub(crate) struct Future {
     /// Before the end the target, NULL for a promise; after a failure its text.
@@ -115,6 +121,7 @@ fn create(me: Me, bits: u32, pool: u64, call: *mut (), arg: *mut c_void) -> Resu
 
 /// A promise: somebody will set its result or failure.
 pub(crate) fn promise(me: Me) -> Result<u64> {
+    super::prepare()?;
     Ok(create(me, 0, 0, null_mut(), null_mut())?.id)
 }
 

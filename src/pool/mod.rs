@@ -97,14 +97,22 @@ fn epoch() -> u32 {
     EPOCH.0.load(Relaxed)
 }
 
-/// Takes part in forks and in the end of the process, from the first pool on.
+/// Takes part in forks and in the end of the process, from the first pool or promise on.
+#[inline(always)]
 fn prepare() -> Result {
+    if PREPARED.load(Acquire) == 0 { prepare_once() } else { Ok(()) }
+}
+
+#[cold]
+#[inline(never)]
+fn prepare_once() -> Result {
     if PREPARED.swap(1, AcqRel) == 0 {
         inside::prepare();
         let after = |child: bool, _: bool| {
             if child {
                 EPOCH.0.fetch_add(1, Relaxed);
                 forget_bodies();
+                future::forget_readers();
                 shutdown::forget_orphans();
                 shutdown::LEAVING.store(0, Relaxed);
             }

@@ -277,6 +277,31 @@ TEST(a_destructor_that_leaves_by_force_harms_nothing_but_its_thread) {
   EQ(count_destroyed(), 10);
 }
 
+static void leave_at_the_last(void *item) {
+  destroy_item(item);
+  if (count_destroyed() == 5) pthread_exit(item);
+}
+
+TEST(who_joins_is_told_also_when_the_last_destructor_leaves_by_force) {
+  EACH_ORDER(order) {
+    for (int i = 0; i < ITEMS; i++) atomic_store(&destroyed[i], 0);
+    threading_queue q;
+    OK(threading_queue_create(order, 0, leave_at_the_last, &q));
+    fill(q, 5);
+    call c = { q, -99 };
+    const threading_thread joiner = spawn_thread(call_join, &c);
+    wait_blocked(joiner);
+    const threading_thread t = spawn_thread(shut_at_once, &q.id);
+    OK(threading_thread_join(t, THREADING_FOREVER));
+    OK(threading_thread_destroy(t));
+    OK(threading_thread_join(joiner, scaled(THREADING_SECONDS(8))));
+    finish_thread(joiner);
+    EQ(c.status, THREADING_OK);
+    OK(threading_queue_destroy(q));
+    EQ(count_destroyed(), 5);
+  }
+}
+
 // ---- Against each other ----
 
 static threading_queue contested;

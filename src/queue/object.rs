@@ -15,9 +15,9 @@ use super::sorted::Sorted;
 use super::{Apart, Attempt};
 use crate::atomic::{AtomicPtr, AtomicU64, Ordering::*};
 use crate::error::{Error, Result};
-use crate::frame::{self, Callback, NOTHING};
+use crate::frame::{self, Callback, Left, NOTHING};
 use crate::park::{self, Me, inside};
-use crate::slot::{Answers, Live, OPEN, Object, Table, find, kind, set_answers};
+use crate::slot::{Answers, Live, OPEN, Object, Slot, Table, find, kind, set_answers};
 use crate::sync;
 use crate::sys::{Errno, tools};
 use core::ffi::c_void;
@@ -120,12 +120,24 @@ impl Items {
     }
 }
 
-/// Hands an item that nobody gets to the destructor; `destroy` knows nothing but C's two words.
-pub(super) fn drop_item(destructor: Option<Callback>, item: *mut c_void) {
+/// Hands an item that nobody gets to the destructor, which may be left by force. So there is nothing to drop here.
+///
+/// # Safety
+/// - `left` may be called with its context until this returns or has been left.
+unsafe fn drop_item(destructor: Option<Callback>, item: *mut c_void, left: Left) {
     if let Some(destructor) = destructor {
-        // SAFETY: the destructor's giver promised that it may be called with each item, once.
-        unsafe { frame::call(destructor, item, NOTHING) };
+        // SAFETY: the destructor's giver promised that it may be called with each item, once; the rest is the caller's
+        // promise.
+        unsafe { frame::call(destructor, item, left) };
     }
+}
+
+/// A destructor is left by force in a shutdown: its item counts as done, and nobody else tells those who join.
+unsafe extern "C-unwind" fn was_left(slot: *mut c_void) {
+    // SAFETY: `drop_items` passes a slot, and slots stay.
+    let slot = unsafe { &*slot.cast::<Slot<Queue>>() };
+    tools::release(&slot.body.joiners);
+    slot.body.joiners.notify_all();
 }
 
 static ANSWERS: Answers = Answers {
@@ -245,7 +257,8 @@ impl Live<Queue> {
             let body_ref = unsafe { &*body };
             tools::acquire(&self.slot.head.state);
             while let Ok(Attempt::Done(item)) = body_ref.items.get() {
-                drop_item(body_ref.destructor, item);
+                // SAFETY: there is nothing to be called.
+                unsafe { drop_item(body_ref.destructor, item, NOTHING) };
             }
             // SAFETY: as above, and nothing refers to it from here on.
             unsafe { free(body) };
@@ -255,6 +268,7 @@ impl Live<Queue> {
 
     /// Hands all items to the destructor, one after another, and counts them as done.
     pub(super) fn drop_items(self, me: Me) -> Result {
+        let context: *mut c_void = core::ptr::from_ref(self.slot).cast_mut().cast();
         let mut naps = 0;
         loop {
             let taken = self.inside(me, |_, body| {
@@ -268,7 +282,8 @@ impl Live<Queue> {
             match taken {
                 Ok((Attempt::Done(item), destructor)) => {
                     tools::acquire(&self.slot.head.state);
-                    drop_item(destructor, item);
+                    // SAFETY: `was_left` takes this slot.
+                    unsafe { drop_item(destructor, item, Left { call: Some(was_left), context }) };
                     tools::release(&self.slot.body.joiners);
                 }
                 Ok((Attempt::Busy, _)) if naps < NAPS => {

@@ -365,6 +365,36 @@ TEST(a_callback_that_ends_the_thread_that_sets) {
   CHECK(result_of(f) == &f);
 }
 
+static void leave_in_destructor(void *arg) {
+  note_destroyed(arg);
+  pthread_exit(NULL);
+}
+
+static void *leave_by_destroying(void *arg) {
+  threading_future_destroy(*(threading_future *)arg);
+  harness_fail(__FILE__, __LINE__, "the destructor has returned");
+}
+
+static void *wait_for_destroy(void *arg) {
+  void *result;
+  IS(threading_future_result(*(threading_future *)arg, THREADING_FOREVER, &result), THREADING_E_HANDLE);
+  return arg;
+}
+
+TEST(a_destructor_that_ends_the_thread_that_destroys) {
+  threading_future f = make_promise();
+  OK(threading_future_add_done_callback(f, note, NULL, leave_in_destructor));
+  const threading_thread waiter = spawn_thread(wait_for_destroy, &f);
+  wait_blocked(waiter);
+  const threading_thread thread = spawn_thread(leave_by_destroying, &f);
+  OK(threading_thread_join(thread, THREADING_FOREVER));
+  OK(threading_thread_destroy(thread));
+  OK(threading_thread_join(waiter, scaled(THREADING_SECONDS(8))));
+  finish_thread(waiter);
+  EQ(atomic_load(&destroyed_args), 1);
+  EQ(atomic_load(&called), 0);
+}
+
 // ---- Adding against ending ----
 
 static threading_future contested;

@@ -152,10 +152,11 @@ impl<T: Kept> Live<T> {
                 if !T::table().close(self, bits & !OPEN) {
                     continue;
                 }
+                // First, since a destructor of an argument may be left by force.
+                announce(self.slot, bits);
                 if bits & LISTED != 0 {
                     T::drop_callbacks(self.slot);
                 }
-                announce(self.slot, bits);
                 T::recycle(self, bits, Some(me));
                 return Ok(false);
             }

@@ -2691,8 +2691,8 @@ typedef struct threading_pool_options {
    */
   threading_destructor arg_destructor;
   /**
-   * Runs in each worker before it ends, with `initializer_arg`; NULL for nothing. It does not run in a
-   * worker that a task has ended by force.
+   * Runs in each worker before it ends, with `initializer_arg`, also when a task has ended it by force; NULL
+   * for nothing. It does not run in a worker whose `initializer` was left by force.
    */
   threading_callback finalizer;
 } threading_pool_options;

@@ -83,8 +83,8 @@ pub struct threading_pool_options {
     /// Gets the argument of each task of this pool, once: after it has run, or when it will not run. NULL when
     /// arguments need none.
     pub arg_destructor: threading_destructor,
-    /// Runs in each worker before it ends, with `initializer_arg`; NULL for nothing. It does not run in a
-    /// worker that a task has ended by force.
+    /// Runs in each worker before it ends, with `initializer_arg`, also when a task has ended it by force; NULL
+    /// for nothing. It does not run in a worker whose `initializer` was left by force.
     pub finalizer: threading_callback,
 }
 

@@ -104,6 +104,14 @@ fn wait_for_room(me: Me, body: &Body) -> Result {
     Ok(())
 }
 
+/// One attempt in a body that the caller uses; inside, so that whoever closes the pool waits until it is over.
+fn put_inside(me: Me, body: &Body, entry: Entry, priority: i64, bound: u64) -> Result<Put> {
+    me.enter(body.id);
+    let put = try_put(me, body, entry, priority, bound);
+    me.leave();
+    put
+}
+
 /// Queues an entry in a body that the caller uses.
 pub(super) fn put(me: Me, body: *const Body, entry: Entry, priority: i64) -> Result {
     // SAFETY: the caller is a user of the body.
@@ -111,7 +119,7 @@ pub(super) fn put(me: Me, body: *const Body, entry: Entry, priority: i64) -> Res
     if body.epoch != epoch() {
         return Err(Error::Forked);
     }
-    while after_put(me, try_put(me, body, entry, priority, body.plan.bound)?)? {}
+    while after_put(me, put_inside(me, body, entry, priority, body.plan.bound)?)? {}
     Ok(())
 }
 
@@ -119,7 +127,7 @@ pub(super) fn put(me: Me, body: *const Body, entry: Entry, priority: i64) -> Res
 pub(super) fn put_unbounded(me: Me, body: *const Body, entry: Entry) -> Result {
     // SAFETY: the caller is a user of the body.
     let body = unsafe { &*body };
-    while after_put(me, try_put(me, body, entry, 0, u64::MAX)?)? {}
+    while after_put(me, put_inside(me, body, entry, 0, u64::MAX)?)? {}
     Ok(())
 }
 

@@ -118,6 +118,37 @@ TEST(many_submit_and_wait) {
   finish_pool(pool);
 }
 
+static _Atomic int64_t accepted;
+
+static void *submit_in_haste(void *arg) {
+  for (int64_t i = 0; i < share(2000); i++) {
+    const threading_status status = threading_group_submit(shared, count_target, arg);
+    CHECK(status == THREADING_OK || status == THREADING_TIMEOUT);
+    if (status == THREADING_OK) atomic_fetch_add(&accepted, 1);
+  }
+  return arg;
+}
+
+TEST(none_is_forgotten_where_others_are_rejected) {
+  const threading_pool_options options = {
+    .size = sizeof options, .max_queued = 1, .when_full = THREADING_FULL_REJECT
+  };
+  threading_pool pool;
+  OK(threading_pool_create(1, &options, &pool));
+  for (int round = 0; round < 20; round++) {
+    shared = make_group(pool);
+    atomic_store(&accepted, 0);
+    _Atomic int64_t count = 0;
+    threading_thread threads[4];
+    for (int i = 0; i < 4; i++) threads[i] = spawn_thread(submit_in_haste, (void *)&count);
+    for (int i = 0; i < 4; i++) finish_thread(threads[i]);
+    OK(threading_group_wait(shared, scaled(THREADING_SECONDS(5))));
+    EQ(atomic_load(&count), atomic_load(&accepted));
+    OK(threading_group_destroy(shared));
+  }
+  finish_pool(pool);
+}
+
 // ---- Failing and cancelling ----
 
 TEST(the_first_failure_cancels_the_rest) {

@@ -287,15 +287,19 @@ impl Group {
             queued = super::run_here(me, self.body().id, |worker| run_ticket(worker, self));
         }
         if let Err(error) = queued {
-            self.users.fetch_sub(1, Relaxed);
             let mut inner = self.inner.lock();
-            // Unless somebody has taken it already, who waits for the group.
             if let Some(at) = inner.tasks.iter().rposition(|task| task.0 == turn) {
                 inner.tasks.remove(at);
                 drop(inner);
+                self.users.fetch_sub(1, Relaxed);
                 self.ended();
                 return Err(error);
             }
+            // Somebody has taken it already: one who waits for the group, or another task's ticket, and then that
+            // task has none. So this one's goes through the pool all the same.
+            inner.aside += 1;
+            drop(inner);
+            self.resume();
         }
         Ok(())
     }

@@ -235,3 +235,24 @@ TEST(shutdown_cancels_a_map) {
   release_workers(&gate, 1, &held);
   finish_pool(pool);
 }
+
+static int32_t refuse(void *arg) {
+  (void)arg;
+  OK(threading_fail(1, "refused"));
+  return 0;
+}
+
+TEST(a_broken_pool_destroys_the_arguments) {
+  OK(threading_set_excepthook(ignore_failures, NULL));
+  const threading_pool_options options = {
+    .size = sizeof options, .initializer = refuse, .arg_destructor = destroy_owned
+  };
+  for (int64_t round = 0; round < 1000; round++) {
+    threading_pool pool;
+    OK(threading_pool_create(1, &options, &pool));
+    for (int64_t i = 0; i < 4; i++) args[i] = owned(round * 4 + i);
+    IS(threading_pool_map(pool, give_back, args, 4, NULL, THREADING_FOREVER), THREADING_BROKEN);
+    finish_pool(pool);
+    EQ(count_destroyed(), (round + 1) * 4);
+  }
+}

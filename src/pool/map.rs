@@ -119,7 +119,7 @@ impl Job {
             if let Err(error) = super::put_unbounded(me, self.body, leads::map_entry(self)) {
                 self.users.fetch_sub(1, Relaxed);
                 if ticket == 0 {
-                    self.skip_rest(false);
+                    self.skip_rest(error == Error::Broken);
                     return Err(error);
                 }
                 break;

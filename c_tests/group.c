@@ -284,6 +284,31 @@ TEST(shutdown_cancels_a_group) {
   finish_pool(pool);
 }
 
+static gate late_gate;
+
+static void *leave_ticket_behind(void *arg) {
+  _Atomic int64_t count = 0;
+  add(shared, count_target, (void *)&count);
+  OK(threading_group_wait(shared, THREADING_FOREVER));
+  EQ(atomic_load(&count), 1);
+  return stand_in_gate(arg);
+}
+
+TEST(shutdown_does_not_cancel_a_group_that_is_done) {
+  const threading_pool pool = make_pool(1);
+  shared = make_group(pool);
+  make_gate(&late_gate);
+  const threading_future task = submit(pool, leave_ticket_behind, &late_gate);
+  WAIT_UNTIL(atomic_load(&late_gate.inside) == 1);
+  OK(threading_pool_shutdown(pool, 0, 1));
+  OK(threading_group_wait(shared, 0));
+  open_gate(&late_gate);
+  result_of(task);
+  OK(threading_group_wait(shared, THREADING_FOREVER));
+  OK(threading_group_destroy(shared));
+  finish_pool(pool);
+}
+
 TEST(a_closed_pool_takes_no_more_of_a_group) {
   const threading_pool pool = make_pool(1);
   const threading_group group = make_group(pool);

@@ -236,6 +236,34 @@ TEST(shutdown_cancels_a_map) {
   finish_pool(pool);
 }
 
+static void *stand_at_10(void *arg) {
+  return arg == (void *)10 ? stand_in_gate(&held_gate) : arg;
+}
+
+static void *map_two(void *arg) {
+  OK(threading_pool_map(*(threading_pool *)arg, stand_at_10, args, 2, results, THREADING_FOREVER));
+  return NULL;
+}
+
+TEST(shutdown_does_not_cancel_a_map_that_has_begun_all) {
+  threading_pool pool = make_pool(2);
+  gate gate;
+  make_gate(&gate);
+  make_gate(&held_gate);
+  threading_future held;
+  hold_workers(pool, &gate, 1, &held);
+  number_arguments();
+  const threading_thread thread = spawn_thread(map_two, &pool);
+  WAIT_UNTIL(atomic_load(&held_gate.inside) == 1);
+  OK(threading_pool_shutdown(pool, 0, 1));
+  open_gate(&held_gate);
+  finish_thread(thread);
+  EQ((intptr_t)results[0], 0);
+  CHECK(results[1] == &held_gate);
+  release_workers(&gate, 1, &held);
+  finish_pool(pool);
+}
+
 static int32_t refuse(void *arg) {
   (void)arg;
   OK(threading_fail(1, "refused"));

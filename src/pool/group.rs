@@ -196,9 +196,14 @@ impl Group {
         }
     }
 
-    /// Ends what has not begun; the caller is a user no more.
+    /// Ends what has not begun, and with that the group, if there is something; the caller is a user no more.
     fn give_up(&self, end: End) {
-        self.end_with(end, 0, Text::EMPTY);
+        {
+            let mut inner = self.inner.lock();
+            if inner.end == End::None && !inner.tasks.is_empty() {
+                inner.end = end;
+            }
+        }
         while let Next::Task(_, arg, _) = self.next(false) {
             self.skip(arg);
         }
@@ -327,7 +332,8 @@ pub(super) fn run_ticket(worker: &Worker, group: *const Group) {
     }
 }
 
-/// A ticket that will not come through: the pool is emptied or broken, and so is the group.
+/// A ticket that will not come through: the pool is emptied or broken, and so is the group. A ticket whose task was
+/// done by one who waits leaves the group as it is.
 pub(super) fn drop_ticket(body: &Body, group: *const Group) {
     // SAFETY: as above.
     let group = unsafe { &*group };
@@ -430,7 +436,10 @@ impl Group {
 
 /// What has not begun will not.
 pub(crate) fn cancel(me: Me, id: u64) -> Result {
-    hold(me, id)?.give_up(End::Cancelled);
+    let group = hold(me, id)?;
+    // Also without tasks: it takes no more.
+    group.end_with(End::Cancelled, 0, Text::EMPTY);
+    group.give_up(End::Cancelled);
     Ok(())
 }
 

@@ -190,11 +190,20 @@ impl Job {
         true
     }
 
-    /// Nothing more is begun; the arguments that nobody has begun are destroyed if they are the library's.
-    fn skip_rest(&self, destroy: bool) {
+    /// Nothing more is begun; the arguments that nobody has begun are the caller's to end.
+    fn take_rest(&self) -> &[*mut c_void] {
         let all = self.args.len() as u64;
         let begun = self.next.swap(all, SeqCst).min(all);
-        for &arg in self.args.get(begun as usize..).unwrap_or(&[]) {
+        self.args.get(begun as usize..).unwrap_or(&[])
+    }
+
+    /// Nothing more is begun; the arguments that nobody has begun are destroyed if they are the library's.
+    fn skip_rest(&self, destroy: bool) {
+        self.skip(self.take_rest(), destroy);
+    }
+
+    fn skip(&self, args: &[*mut c_void], destroy: bool) {
+        for &arg in args {
             if destroy {
                 run::destroy_argument(self.body(), arg);
             }
@@ -244,12 +253,15 @@ pub(super) fn run_ticket(worker: &Worker, job: *const Job) {
     job.let_go();
 }
 
-/// A ticket that will not come through.
+/// A ticket that will not come through. The map is ended only if that leaves something undone.
 pub(super) fn drop_ticket(body: &Body, job: *const Job) {
     // SAFETY: as above.
     let job = unsafe { &*job };
     let broken = body.state.load(SeqCst) == super::body::BROKEN;
-    job.end_with(if broken { Error::Broken } else { Error::Cancelled }, 0, Text::EMPTY);
-    job.skip_rest(true);
+    let rest = job.take_rest();
+    if !rest.is_empty() {
+        job.end_with(if broken { Error::Broken } else { Error::Cancelled }, 0, Text::EMPTY);
+    }
+    job.skip(rest, true);
     job.let_go();
 }

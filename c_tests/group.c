@@ -415,3 +415,30 @@ TEST(who_waits_for_a_group_under_a_lock_runs_nothing_that_wants_the_lock) {
   }
   OK(threading_lock_destroy(guard));
 }
+
+static const int64_t limit = THREADING_MILLISECONDS(5);
+
+// Once it has run, the limit of a wait that had begun before has passed.
+static void *outlast_limit(void *arg) {
+  const int64_t end = NOW_NS() + limit;
+  while (NOW_NS() < end) {}
+  return count_target(arg);
+}
+
+static void *wait_with_limit(void *arg) {
+  const threading_group group = make_group(nested);
+  for (int i = 0; i < 100; i++) add(group, outlast_limit, arg);
+  IS(threading_group_wait(group, limit), THREADING_TIMEOUT);
+  OK(threading_group_cancel(group));
+  IS(threading_group_wait(group, THREADING_FOREVER), THREADING_CANCELLED);
+  OK(threading_group_destroy(group));
+  return arg;
+}
+
+TEST(the_time_of_a_worker_runs_out) {
+  nested = make_pool(1);
+  _Atomic int64_t count = 0;
+  result_of(submit(nested, wait_with_limit, (void *)&count));
+  CHECK(atomic_load(&count) < 100);
+  finish_pool(nested);
+}

@@ -190,6 +190,29 @@ TEST(maps_nest_in_workers) {
   }
 }
 
+static const int64_t limit = THREADING_MILLISECONDS(5);
+
+// Once it has run, the limit of a map that had begun before has passed.
+static void *outlast_limit(void *arg) {
+  const int64_t end = NOW_NS() + limit;
+  while (NOW_NS() < end) {}
+  return count_call(arg);
+}
+
+static void *map_with_limit(void *arg) {
+  IS(threading_pool_map(nested, outlast_limit, args, 100, results, limit), THREADING_TIMEOUT);
+  return arg;
+}
+
+TEST(the_time_of_a_worker_runs_out) {
+  nested = make_pool(1);
+  number_arguments();
+  result_of(submit(nested, map_with_limit, NULL));
+  finish_pool(nested);
+  CHECK(atomic_load(&called) < 100);
+  untouched();
+}
+
 static void *map_many(void *arg) {
   const threading_pool pool = *(threading_pool *)arg;
   void *own[64], *out[64];

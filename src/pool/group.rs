@@ -20,7 +20,7 @@ use crate::sys::tools;
 use crate::thread::current;
 use crate::thread::failure::{self, Failure};
 use crate::thread::text::Text;
-use crate::time::Timeout;
+use crate::time::{Deadline, Timeout};
 use core::ffi::c_void;
 use std::collections::VecDeque;
 
@@ -351,22 +351,23 @@ pub(crate) fn wait(me: Me, id: u64, timeout: Timeout) -> Result {
 
 impl Group {
     fn wait(&self, me: Me, timeout: Timeout) -> Result {
+        let deadline = timeout.deadline_from(crate::time::now());
         let worker = worker::of(me);
         if worker.is_some_and(|worker| self.contains_task_of(worker)) {
             return Err(Error::WaitsForSelf);
         }
         if let Some(worker) = worker.filter(|worker| core::ptr::eq(worker.body, self.body)) {
-            while !timeout.is_zero() && worker.has_stack() && self.step(worker) {}
+            while !deadline.has_passed() && worker.has_stack() && self.step(worker) {}
         }
         if self.open.load(SeqCst) > 0 {
-            if timeout.is_zero() {
+            if deadline.has_passed() {
                 return Err(Error::Timeout);
             }
             if let Some(worker) = worker {
                 super::wait::block(worker);
             }
             self.waiters.fetch_add(1, SeqCst);
-            let done = self.sleep(me, timeout);
+            let done = self.sleep(me, deadline);
             self.waiters.fetch_sub(1, SeqCst);
             if let Some(worker) = worker {
                 super::wait::unblock(worker);
@@ -377,11 +378,11 @@ impl Group {
         self.outcome(me)
     }
 
-    fn sleep(&self, me: Me, timeout: Timeout) -> Result {
+    fn sleep(&self, me: Me, deadline: Deadline) -> Result {
         if self.body().epoch != super::epoch() {
             return Err(Error::Forked);
         }
-        let wait = Wait::begin(me, self.id, timeout);
+        let wait = Wait::begin_until(me, self.id, crate::time::now(), deadline);
         let mut woken = Woken::LookAgain;
         loop {
             let open = self.open.load(SeqCst);

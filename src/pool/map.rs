@@ -16,7 +16,7 @@ use crate::sys::tools;
 use crate::thread::current;
 use crate::thread::failure::{self, Failure};
 use crate::thread::text::Text;
-use crate::time::Timeout;
+use crate::time::{Deadline, Timeout};
 use core::ffi::c_void;
 use core::ptr::null_mut;
 
@@ -113,6 +113,7 @@ impl Job {
     }
 
     fn go(&self, me: Me, timeout: Timeout) -> Result {
+        let deadline = timeout.deadline_from(crate::time::now());
         let tickets = (self.body().idle.seats() as usize).min(self.args.len());
         for ticket in 0..tickets {
             self.users.fetch_add(1, Relaxed);
@@ -127,9 +128,9 @@ impl Job {
         }
         let worker = worker::of(me);
         if let Some(worker) = worker.filter(|worker| core::ptr::eq(worker.body, self.body)) {
-            while !timeout.is_zero() && worker.has_stack() && self.step(worker) {}
+            while !deadline.has_passed() && worker.has_stack() && self.step(worker) {}
         }
-        let waited = self.sleep(me, worker, timeout);
+        let waited = self.sleep(me, worker, deadline);
         self.skip_rest(true);
         tools::acquire(&self.open);
         match &*self.end.lock() {
@@ -145,17 +146,17 @@ impl Job {
         }
     }
 
-    fn sleep(&self, me: Me, worker: Option<&Worker>, timeout: Timeout) -> Result {
+    fn sleep(&self, me: Me, worker: Option<&Worker>, deadline: Deadline) -> Result {
         if self.open.load(SeqCst) == 0 {
             return Ok(());
         }
-        if timeout.is_zero() {
+        if deadline.has_passed() {
             return Err(Error::Timeout);
         }
         if let Some(worker) = worker {
             super::wait::block(worker);
         }
-        let wait = Wait::begin(me, self.body().id, timeout);
+        let wait = Wait::begin_until(me, self.body().id, crate::time::now(), deadline);
         let mut woken = Woken::LookAgain;
         let waited = loop {
             let open = self.open.load(SeqCst);

@@ -1,4 +1,5 @@
 // threading_group: tasks that are waited for together, and of which the first failure ends the rest.
+#include "child.h"
 #include "pool.h"
 
 static threading_group make_group(threading_pool pool) {
@@ -441,4 +442,34 @@ TEST(the_time_of_a_worker_runs_out) {
   result_of(submit(nested, wait_with_limit, (void *)&count));
   CHECK(atomic_load(&count) < 100);
   finish_pool(nested);
+}
+
+// ---- In forked children ----
+
+static void use_group_of_the_parent(void *arg) {
+  IS(threading_group_wait(shared, 0), THREADING_E_FORKED);
+  IS(threading_group_wait(shared, THREADING_FOREVER), THREADING_E_FORKED);
+  IS(threading_group_submit(shared, count_target, arg), THREADING_E_FORKED);
+  IS(threading_group_set_limit(shared, 1), THREADING_E_FORKED);
+  IS(threading_group_cancel(shared), THREADING_E_FORKED);
+  EQ(atomic_load((_Atomic int64_t *)arg), 0);
+  OK(threading_group_destroy(shared));
+}
+
+static void *fork_with_group(void *arg) {
+  for (int i = 0; i < 3; i++) add(shared, count_target, arg);
+  EQ(child_fork(use_group_of_the_parent, arg, NULL, 0), 0);
+  return arg;
+}
+
+TEST(a_child_runs_nothing_of_the_parent) {
+  skip_on_the_portable_backend();
+  const threading_pool pool = make_pool(1);
+  shared = make_group(pool);
+  _Atomic int64_t count = 0;
+  result_of(submit(pool, fork_with_group, (void *)&count));
+  OK(threading_group_wait(shared, THREADING_FOREVER));
+  EQ(atomic_load(&count), 3);
+  OK(threading_group_destroy(shared));
+  finish_pool(pool);
 }

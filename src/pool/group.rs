@@ -136,6 +136,16 @@ fn hold(me: Me, id: u64) -> Result<&'static Group> {
     held
 }
 
+/// The same for what only a group of this process can do.
+fn hold_here(me: Me, id: u64) -> Result<&'static Group> {
+    let group = hold(me, id)?;
+    if group.stayed_behind() {
+        group.let_go();
+        return Err(Error::Forked);
+    }
+    Ok(group)
+}
+
 impl Group {
     /// The caller uses the group no more.
     fn let_go(&self) {
@@ -151,6 +161,11 @@ impl Group {
     fn body(&self) -> &Body {
         // SAFETY: the group is a user of the body.
         unsafe { &*self.body }
+    }
+
+    /// Whether the process has forked since the group was made: its tasks and its pool's threads are not here.
+    fn stayed_behind(&self) -> bool {
+        self.body().epoch != super::epoch()
     }
 
     /// Some task has ended.
@@ -261,7 +276,7 @@ fn part_ended(owner: *const c_void, Ended { failure, .. }: Ended) {
 
 /// Queues a task of the group; on failure the argument stays the caller's.
 pub(crate) fn submit(me: Me, id: u64, target: Target, arg: *mut c_void) -> Result {
-    let group = hold(me, id)?;
+    let group = hold_here(me, id)?;
     let submitted = group.submit(me, target, arg);
     group.let_go();
     submitted
@@ -353,13 +368,17 @@ impl Group {
     fn wait(&self, me: Me, timeout: Timeout) -> Result {
         let deadline = timeout.deadline_from(crate::time::now());
         let worker = worker::of(me);
-        if worker.is_some_and(|worker| self.contains_task_of(worker)) {
+        if !self.stayed_behind() && worker.is_some_and(|worker| self.contains_task_of(worker)) {
             return Err(Error::WaitsForSelf);
         }
         if let Some(worker) = worker.filter(|worker| core::ptr::eq(worker.body, self.body)) {
-            while !deadline.has_passed() && worker.has_stack() && self.step(worker) {}
+            // A task may have forked, and come back here in the child.
+            while !self.stayed_behind() && !deadline.has_passed() && worker.has_stack() && self.step(worker) {}
         }
         if self.open.load(SeqCst) > 0 {
+            if self.stayed_behind() {
+                return Err(Error::Forked);
+            }
             if deadline.has_passed() {
                 return Err(Error::Timeout);
             }
@@ -379,9 +398,6 @@ impl Group {
     }
 
     fn sleep(&self, me: Me, deadline: Deadline) -> Result {
-        if self.body().epoch != super::epoch() {
-            return Err(Error::Forked);
-        }
         let wait = Wait::begin_until(me, self.id, crate::time::now(), deadline);
         let mut woken = Woken::LookAgain;
         loop {
@@ -437,7 +453,7 @@ impl Group {
 
 /// What has not begun will not.
 pub(crate) fn cancel(me: Me, id: u64) -> Result {
-    let group = hold(me, id)?;
+    let group = hold_here(me, id)?;
     // Also without tasks: it takes no more.
     group.end_with(End::Cancelled, 0, Text::EMPTY);
     group.give_up(End::Cancelled);
@@ -446,7 +462,7 @@ pub(crate) fn cancel(me: Me, id: u64) -> Result {
 
 /// Says how many of the group's tasks may run at once from now on; those that run go on.
 pub(crate) fn set_limit(me: Me, id: u64, limit: u32) -> Result {
-    let group = hold(me, id)?;
+    let group = hold_here(me, id)?;
     let aside = {
         let mut inner = group.inner.lock();
         inner.limit = limit;
@@ -463,8 +479,7 @@ pub(crate) fn set_limit(me: Me, id: u64, limit: u32) -> Result {
 pub(crate) fn destroy(me: Me, id: u64) -> Result {
     let handle: Live<Handle> = find::<Handle>(id)?;
     let group = hold(me, id)?;
-    let lost = group.body().epoch != super::epoch();
-    let busy = !lost && (group.open.load(SeqCst) > 0 || group.waiters.load(SeqCst) > 0);
+    let busy = !group.stayed_behind() && (group.open.load(SeqCst) > 0 || group.waiters.load(SeqCst) > 0);
     let closed = !busy && Handle::table().close(handle, 0);
     if closed && inside::wait_until_left(id) {
         group.let_go();

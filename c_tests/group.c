@@ -236,6 +236,38 @@ TEST(cancel_ends_what_has_not_begun) {
   EQ(count_destroyed(), 100);
 }
 
+// Joins a thread that was left by force, which has no result.
+static void finish_left_thread(threading_thread thread) {
+  OK(threading_thread_join(thread, THREADING_FOREVER));
+  OK(threading_thread_destroy(thread));
+}
+
+static void leave_at_1(void *arg) {
+  destroy_owned(arg);
+  if (arg == owned(1)) pthread_exit(NULL);
+}
+
+static void *cancel_group(void *arg) {
+  OK(threading_group_cancel(*(threading_group *)arg));
+  return arg;
+}
+
+TEST(a_destructor_that_leaves_by_force_ends_its_task) {
+  const threading_pool pool = make_pool_with_destructor(1, leave_at_1);
+  threading_group group = make_group(pool);
+  make_gate(&held_gate);
+  add(group, stand_owned, owned(0));
+  WAIT_UNTIL(atomic_load(&held_gate.inside) == 1);
+  for (int64_t i = 1; i < 10; i++) add(group, give_back, owned(i));
+  finish_left_thread(spawn_thread(cancel_group, &group));
+  EQ(atomic_load(&destroyed[1]), 1);
+  open_gate(&held_gate);
+  IS(threading_group_wait(group, scaled(THREADING_SECONDS(5))), THREADING_CANCELLED);
+  EQ(count_destroyed(), 10);
+  OK(threading_group_destroy(group));
+  finish_pool(pool);
+}
+
 TEST(what_is_refused) {
   const threading_pool pool = make_pool(1);
   const threading_group group = make_group(pool);
@@ -443,6 +475,63 @@ TEST(the_time_of_a_worker_runs_out) {
   CHECK(atomic_load(&count) < 100);
   finish_pool(nested);
 }
+
+// ---- Workers and callers that are left by force ----
+
+static void *wait_for_one_that_leaves(void *arg) {
+  add(shared, leave_by_force, arg);
+  OK(threading_group_wait(shared, THREADING_FOREVER));
+  harness_fail(__FILE__, __LINE__, "the wait returned");
+}
+
+static void *submit_one_that_leaves(void *arg) {
+  OK(threading_group_submit(shared, leave_by_force, arg));
+  harness_fail(__FILE__, __LINE__, "the caller did not run it");
+}
+
+// Each group that is not given back keeps its pool's memory.
+static void check_memory(void (*round)(void)) {
+  int64_t before = 0;
+  for (int64_t i = 0; i < share(1000); i++) {
+    round();
+    if (i == 100) before = resident_bytes();
+  }
+  if (share(1000) == 1000) CHECK(resident_bytes() - before <= 1 << 20);
+}
+
+static void leave_a_wait(void) {
+  nested = make_pool(1);
+  shared = make_group(nested);
+  const threading_future task = submit(nested, wait_for_one_that_leaves, NULL);
+  void *result;
+  IS(threading_future_result(task, THREADING_FOREVER, &result), THREADING_FAILED);
+  OK(threading_future_destroy(task));
+  IS(threading_group_wait(shared, THREADING_FOREVER), THREADING_FAILED);
+  OK(threading_group_destroy(shared));
+  finish_pool(nested);
+}
+
+TEST(a_wait_that_is_left_by_force_leaves_no_memory_behind) { check_memory(leave_a_wait); }
+
+static void leave_a_submit(void) {
+  const threading_pool_options options = {
+    .size = sizeof options, .max_queued = 1, .when_full = THREADING_FULL_CALLER_RUNS
+  };
+  OK(threading_pool_create(1, &options, &nested));
+  shared = make_group(nested);
+  gate gate;
+  make_gate(&gate);
+  threading_future held[2];
+  hold_workers(nested, &gate, 1, held);
+  held[1] = submit(nested, give_back, &gate);
+  finish_left_thread(spawn_thread(submit_one_that_leaves, NULL));
+  release_workers(&gate, 2, held);
+  IS(threading_group_wait(shared, THREADING_FOREVER), THREADING_FAILED);
+  OK(threading_group_destroy(shared));
+  finish_pool(nested);
+}
+
+TEST(a_submit_that_is_left_by_force_leaves_no_memory_behind) { check_memory(leave_a_submit); }
 
 // ---- In forked children ----
 

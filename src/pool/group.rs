@@ -12,7 +12,7 @@ use super::run::{self, Ended, What};
 use super::worker::{self, Worker};
 use crate::atomic::{AtomicPtr, AtomicU64, Ordering::*};
 use crate::error::{Error, Result};
-use crate::frame::Target;
+use crate::frame::{self, Left, Target};
 use crate::park::{self, Me, Wait, Woken, inside};
 use crate::slot::{Live, Object, Table, find, kind};
 use crate::sync::Guarded;
@@ -220,30 +220,64 @@ impl Group {
             }
         }
         while let Next::Task(_, arg, _) = self.next(false) {
-            self.skip(arg);
+            self.skip(arg, 1);
         }
         self.let_go();
     }
 
-    /// A task will not run.
-    fn skip(&self, arg: *mut c_void) {
-        run::destroy_argument(self.body(), arg);
+    /// A task will not run. Where its argument's destructor is left by force, so are the callers, who are that many
+    /// users.
+    fn skip(&self, arg: *mut c_void, users: u32) {
+        let skipping = Skipping { group: self, users };
+        if let Some(destructor) = self.body().plan.arg_destructor {
+            let left = Left { call: Some(skip_was_left), context: (&raw const skipping).cast_mut().cast() };
+            // SAFETY: the pool's maker promised that it may be called with the argument of each task, once; `skipping`
+            // outlives the call.
+            unsafe { frame::call(destructor, arg, left) };
+        }
+        self.skipped();
+    }
+
+    fn skipped(&self) {
         self.resume();
         self.ended();
     }
 
-    /// Runs the group's next task, or ends it if the group is cancelled; false when there is none to be taken.
+    /// Runs the group's next task, or ends it if the group is cancelled; false when there is none to be taken. The
+    /// caller is a user.
     fn step(&self, worker: &Worker) -> bool {
         let Next::Task(target, arg, runs) = self.next(false) else { return false };
         if runs {
             // Given back in `part_ended`, also when the task is left by force.
             self.users.fetch_add(1, Relaxed);
-            let owner = (self as *const Group).cast();
-            run::run(worker, What::Part { target, owner, ended: part_ended }, arg);
+            self.run(worker, target, arg, held_part_ended);
         } else {
-            self.skip(arg);
+            self.skip(arg, 1);
         }
         true
+    }
+
+    fn run(&self, worker: &Worker, target: Target, arg: *mut c_void, ended: fn(*const c_void, Ended)) {
+        let owner = (self as *const Group).cast();
+        run::run(worker, What::Part { target, owner, ended }, arg);
+    }
+
+    /// Does what a ticket that has come is for; `held`: inside a call that is a user, too.
+    fn redeem(&self, worker: &Worker, held: bool) {
+        match self.next(true) {
+            Next::Task(target, arg, true) => {
+                self.run(worker, target, arg, if held { held_part_ended } else { part_ended });
+            }
+            Next::Task(_, arg, false) => {
+                self.skip(arg, 1 + held as u32);
+                self.let_go();
+            }
+            Next::Later => {}
+            Next::Nothing => {
+                self.resume();
+                self.let_go();
+            }
+        }
     }
 
     /// Ends with the first reason there is; tasks that have not begun will not.
@@ -255,8 +289,24 @@ impl Group {
     }
 }
 
+/// An argument that is being destroyed, and how many users of the group do not come back if that is left by force.
+struct Skipping {
+    group: *const Group,
+    users: u32,
+}
+
+unsafe extern "C-unwind" fn skip_was_left(skipping: *mut c_void) {
+    // SAFETY: `skip` passed it, and it outlives the passing; those who were left are still users of the group.
+    let (group, users) = unsafe {
+        let skipping = &*skipping.cast::<Skipping>();
+        (&*skipping.group, skipping.users)
+    };
+    group.skipped();
+    (0..users).for_each(|_| group.let_go());
+}
+
 fn part_ended(owner: *const c_void, Ended { failure, .. }: Ended) {
-    // SAFETY: `step` passed a group that it is a user of on behalf of this task.
+    // SAFETY: `Group::run` passed a group that somebody is a user of on behalf of this task.
     let group = unsafe { &*owner.cast::<Group>() };
     if failure.failed {
         group.end_with(End::Failed, failure.code, core::mem::replace(&mut failure.message, Text::EMPTY));
@@ -272,6 +322,16 @@ fn part_ended(owner: *const c_void, Ended { failure, .. }: Ended) {
     group.resume();
     group.ended();
     group.let_go();
+}
+
+/// The same inside a call that is a user of the group itself, and that a task left by force does not come back to.
+fn held_part_ended(owner: *const c_void, ended: Ended) {
+    let by_force = ended.by_force;
+    part_ended(owner, ended);
+    if by_force {
+        // SAFETY: the call's part is still there.
+        unsafe { &*owner.cast::<Group>() }.let_go();
+    }
 }
 
 /// Queues a task of the group; on failure the argument stays the caller's.
@@ -304,7 +364,7 @@ impl Group {
         self.users.fetch_add(1, Relaxed);
         let mut queued = super::put(me, self.body, leads::group_entry(self), 0);
         if queued == Err(Error::CallerRuns) {
-            queued = super::run_here(me, self.body().id, |worker| run_ticket(worker, self));
+            queued = super::run_here(me, self.body().id, |worker| self.redeem(worker, true));
         }
         if let Err(error) = queued {
             let mut inner = self.inner.lock();
@@ -328,23 +388,7 @@ impl Group {
 /// A ticket has come through the pool.
 pub(super) fn run_ticket(worker: &Worker, group: *const Group) {
     // SAFETY: the ticket is a user of the group; its part is given back before the task can be left by force.
-    let group = unsafe { &*group };
-    match group.next(true) {
-        Next::Task(target, arg, true) => run::run(
-            worker,
-            What::Part { target, owner: (group as *const Group).cast(), ended: part_ended },
-            arg,
-        ),
-        Next::Task(_, arg, false) => {
-            group.skip(arg);
-            group.let_go();
-        }
-        Next::Later => {}
-        Next::Nothing => {
-            group.resume();
-            group.let_go();
-        }
-    }
+    unsafe { &*group }.redeem(worker, false);
 }
 
 /// A ticket that will not come through: the pool is emptied or broken, and so is the group. A ticket whose task was
@@ -373,7 +417,8 @@ impl Group {
         }
         if let Some(worker) = worker.filter(|worker| core::ptr::eq(worker.body, self.body)) {
             // A task may have forked, and come back here in the child.
-            while !self.stayed_behind() && !deadline.has_passed() && worker.has_stack() && self.step(worker) {}
+            while !self.stayed_behind() && !deadline.has_passed() && worker.has_stack() && self.step(worker) {
+            }
         }
         if self.open.load(SeqCst) > 0 {
             if self.stayed_behind() {

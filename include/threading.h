@@ -3068,7 +3068,7 @@ THREADING_API threading_status threading_group_submit(threading_group group,
  *
  * \param group  the group
  * \param limit  the most tasks at once; 0: as many as the pool has threads for, as in a new group
- * \returns #THREADING_OK
+ * \returns #THREADING_OK; #THREADING_E_FORKED when the group was made in the parent process
  * \threadsafety any thread, but no signal handler
  * \since 0.1.0
  */
@@ -3103,7 +3103,8 @@ THREADING_API threading_status threading_group_wait(threading_group group,
  * this call. Tasks that run are neither interrupted nor waited for: threading_group_wait() waits.
  *
  * \param group  the group
- * \returns #THREADING_OK, also when it was cancelled before or one of its tasks has failed
+ * \returns #THREADING_OK, also when it was cancelled before or one of its tasks has failed;
+ *          #THREADING_E_FORKED when the group was made in the parent process
  * \threadsafety any thread, but no signal handler
  * \since 0.1.0
  */

@@ -81,6 +81,57 @@ TEST(waits_and_the_end_wait_for_what_a_caller_runs) {
   OK(threading_pool_destroy(pool));
 }
 
+static void submit_stand_and_wait(int64_t begin, int64_t end, void *arg) {
+  EQ(begin + 1, end);
+  const threading_future future = submit(pool, give_back, arg);
+  CHECK(stand_in_gate(arg) == arg);
+  CHECK(result_of(future) == arg);
+}
+
+static void *visit_and_wait(void *arg) {
+  OK(threading_parallel_for(pool, 0, 1, 1, submit_stand_and_wait, arg));
+  return arg;
+}
+
+// The only thread has stayed for what the guest has queued, and has nothing to do when the guest goes.
+TEST(the_end_comes_when_a_guest_has_done_itself_what_it_queued) {
+  for (int idle = 0; idle < 2; idle++) {
+    pool = make_with(1, OPTIONS(.idle_timeout_ns = idle ? THREADING_MILLISECONDS(20) : 0));
+    CHECK(result_of(submit(pool, give_back, &pool)) == &pool);
+    make_gate(&inside);
+    const threading_thread guest = spawn_thread(visit_and_wait, &inside);
+    WAIT_UNTIL(atomic_load(&inside.inside) == 1);
+    const threading_thread ends = spawn_thread(shut_down, NULL);
+    wait_blocked(ends);
+    const int64_t later = NOW_NS() + THREADING_MILLISECONDS(60);
+    WAIT_UNTIL(NOW_NS() > later);
+    open_gate(&inside);
+    finish_thread(guest);
+    finish_thread(ends);
+    OK(threading_event_destroy(inside.open));
+    OK(threading_pool_destroy(pool));
+  }
+}
+
+TEST(the_process_ends_though_a_pool_was_destroyed_while_a_caller_ran_a_task) {
+  pool = make_with(1, OPTIONS(.max_queued = 1, .when_full = THREADING_FULL_CALLER_RUNS));
+  gate first;
+  make_gate(&first);
+  make_gate(&inside);
+  threading_future held;
+  hold_workers(pool, &first, 1, &held);
+  OK(threading_pool_execute(pool, count, NULL));
+  const threading_thread caller = spawn_thread(execute_one_that_stands, &inside);
+  WAIT_UNTIL(atomic_load(&inside.inside) == 1);
+  OK(threading_pool_destroy(pool));
+  release_workers(&first, 1, &held);
+  WAIT_UNTIL(threading_active_count() == 2);  // main and the caller
+  open_gate(&inside);
+  finish_thread(caller);
+  OK(threading_shutdown(scaled(THREADING_SECONDS(5))));
+  OK(threading_event_destroy(inside.open));
+}
+
 // ---- Left by force ----
 
 static threading_event may_begin;

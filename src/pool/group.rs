@@ -213,13 +213,15 @@ impl Group {
 
     /// Ends what has not begun, and with that the group, if there is something; the caller is a user no more.
     fn give_up(&self, end: End) {
-        {
+        let ended = {
             let mut inner = self.inner.lock();
             if inner.end == End::None && !inner.tasks.is_empty() {
                 inner.end = end;
             }
-        }
-        while let Next::Task(_, arg, _) = self.next(false) {
+            inner.end != End::None
+        };
+        // Otherwise there was nothing, and what comes now has a ticket of its own.
+        while ended && let Next::Task(_, arg, _) = self.next(false) {
             self.skip(arg, 1);
         }
         self.let_go();
@@ -303,6 +305,9 @@ unsafe extern "C-unwind" fn skip_was_left(skipping: *mut c_void) {
     };
     group.skipped();
     (0..users).for_each(|_| group.let_go());
+    if let Some(worker) = crate::thread::known().and_then(worker::of) {
+        run::leave_call(worker);
+    }
 }
 
 fn part_ended(owner: *const c_void, Ended { failure, .. }: Ended) {

@@ -396,9 +396,14 @@ fn at_work(me: Me) -> Result<&'static Worker> {
 
 /// Whether the caller is at work in the pool, which therefore cannot end before him.
 fn is_own(me: Me, body: &Body) -> bool {
+    is_at_work(me, |own| core::ptr::eq(own, body))
+}
+
+/// Whether the caller is at work in such a pool.
+fn is_at_work(me: Me, such: impl Fn(&Body) -> bool) -> bool {
     let mut at = worker::of(me);
     while let Some(worker) = at {
-        if core::ptr::eq(worker.body, body) {
+        if such(worker.body()) {
             return true;
         }
         // SAFETY: workers that a thread is stand on its own stack.

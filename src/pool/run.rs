@@ -197,8 +197,12 @@ unsafe extern "C-unwind" fn was_left(running: *mut c_void) {
         destroy_argument(worker.body(), running.arg);
     }
     settle(running, true);
-    // The outermost: what this thread runs in place of one of the pool's is over with it.
-    if running.outer.is_null() && worker.calls.replace(false) {
+    leave_call(worker);
+}
+
+/// Something has been left by force: if it was all that the thread runs in place of one of the pool's, that is over.
+pub(super) fn leave_call(worker: &Worker) {
+    if worker.running.get().is_null() && worker.calls.replace(false) {
         worker.body().end_caller_run();
         parallel::leave(worker);
     }

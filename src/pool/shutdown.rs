@@ -4,7 +4,7 @@ use super::body::{BROKEN, Body, EMPTYING, SHUT};
 use super::idle::{Call, THREADS};
 use super::life;
 use super::work;
-use super::{DEFAULT, Pool, epoch, hold, is_own, worker};
+use super::{DEFAULT, Pool, epoch, hold, is_at_work, is_own};
 use crate::atomic::{AtomicU32, AtomicU64, Ordering::*};
 use crate::error::{Error, Result};
 use crate::park::{self, Me, Wait, Woken, inside};
@@ -185,6 +185,6 @@ pub(super) fn finish_all(me: Me, deadline: Deadline) -> Result<bool> {
     outcome?;
     wait_for_leavers();
     // One whose own pool was given up would wait for itself.
-    let own = worker::of(me).is_some_and(|worker| worker.body().orphan.load(SeqCst) == 1);
+    let own = is_at_work(me, |own| own.orphan.load(SeqCst) == 1);
     Ok(waited | (!own && wait_for_orphans(me, deadline)?))
 }

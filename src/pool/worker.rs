@@ -1,6 +1,6 @@
 //! What a thread is that works in a pool: one of its own, or a guest in a parallel loop.
 
-use super::body::{Body, Seat};
+use super::body::{Body, OPEN, Seat};
 use super::life::{leave_seat, start};
 use super::run;
 use super::shutdown::settle_orphan;
@@ -181,7 +181,8 @@ pub(super) fn as_guest<R>(me: Me, body: *const Body, work: impl FnOnce(&Worker) 
 pub(super) fn guest_leaves(worker: &Worker) {
     worker.vanish();
     let body = worker.body();
-    if let Some(seat) = worker.seat().filter(|_| body.epoch == super::epoch()) {
+    let here = body.epoch == super::epoch();
+    if let Some(seat) = worker.seat().filter(|_| here) {
         worker.stop_blocking();
         let put_back = empty_ring(body, seat);
         if put_back && body.count_first_thread() {
@@ -193,9 +194,13 @@ pub(super) fn guest_leaves(worker: &Worker) {
         if put_back {
             pass_on(body);
         }
-        if body.is_over() {
-            settle_orphan(body);
+        if body.state.load(SeqCst) != OPEN {
+            // The last thread may have stayed for what the guest had queued, and has done itself.
+            body.idle.call_all();
         }
+    }
+    if here && body.is_over() {
+        settle_orphan(body);
     }
     // SAFETY: `as_guest` was given a user's part, and the worker does not use the body after this.
     unsafe { Body::let_go(worker.body) };

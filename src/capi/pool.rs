@@ -307,7 +307,7 @@ pub extern "C" fn threading_pool_wait(pool: threading_pool, timeout_ns: i64) -> 
 /// one passes through it. For a limit to the wait shut down without one, then call threading_pool_wait().
 ///
 /// \param pool            the pool
-/// \param wait            not 0 waits until all tasks and loops in the pool have ended, and its threads too
+/// \param wait            not 0 waits until all tasks have ended, and all threads of the pool too
 /// \param cancel_futures  not 0 cancels the tasks that have not begun; after that a shutdown with 0 changes
 ///                        nothing
 /// \returns #THREADING_OK, also when it was shut down before; #THREADING_E_DEADLOCK from a task of the pool

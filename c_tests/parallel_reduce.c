@@ -14,12 +14,41 @@ static void add_sums(void *into, const void *from, void *arg) {
   *(int64_t *)into += *(const int64_t *)from;
 }
 
+typedef struct cut {
+  int64_t begin, end, grain;
+} cut;
+
+static void check_piece(int64_t begin, int64_t end, void *accumulator, void *arg) {
+  const cut *of = arg;
+  EQ((begin - of->begin) % of->grain, 0);
+  CHECK(end - begin == of->grain || end == of->end);
+  *(int64_t *)accumulator += 1;
+}
+
+static void add_pieces(void *into, const void *from, void *arg) {
+  CHECK(((const cut *)arg)->grain > 0);
+  *(int64_t *)into += *(const int64_t *)from;
+}
+
 static int64_t sum(threading_pool pool, int64_t begin, int64_t end, int64_t grain) {
   const int64_t zero = 0;
   int64_t result = -77;
   OK(threading_parallel_reduce(pool, begin, end, grain, &zero, sizeof zero, add_numbers, add_sums,
                                &tag, &result));
   return result;
+}
+
+TEST(each_piece_but_the_last_is_as_long_as_the_grain) {
+  const threading_pool pool = make_pool(3);
+  for (int64_t grain = 1; grain <= 100; grain += 11) {
+    cut of = { -50, 951, grain };
+    const int64_t zero = 0;
+    int64_t pieces = -77;
+    OK(threading_parallel_reduce(pool, of.begin, of.end, grain, &zero, sizeof zero, check_piece, add_pieces,
+                                 &of, &pieces));
+    EQ(pieces, (of.end - of.begin - 1) / grain + 1);
+  }
+  finish_pool(pool);
 }
 
 TEST(a_sum) {

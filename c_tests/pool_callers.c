@@ -68,16 +68,22 @@ static void *execute_one_that_stands(void *arg) {
   return arg;
 }
 
-TEST(waits_and_the_end_wait_for_what_a_caller_runs) {
+// A pool whose only thread is held and whose queue is full; and who stands inside of the task that it runs instead.
+static threading_thread begin_caller_run(gate *first, threading_future *held) {
   pool = make_with(1, OPTIONS(.max_queued = 1, .when_full = THREADING_FULL_CALLER_RUNS));
-  gate first;
-  make_gate(&first);
+  make_gate(first);
   make_gate(&inside);
-  threading_future held;
-  hold_workers(pool, &first, 1, &held);
+  hold_workers(pool, first, 1, held);
   OK(threading_pool_execute(pool, count, NULL));
   const threading_thread caller = spawn_thread(execute_one_that_stands, &inside);
   WAIT_UNTIL(atomic_load(&inside.inside) == 1);
+  return caller;
+}
+
+TEST(waits_and_the_end_wait_for_what_a_caller_runs) {
+  gate first;
+  threading_future held;
+  const threading_thread caller = begin_caller_run(&first, &held);
   release_workers(&first, 1, &held);
   WAIT_UNTIL(atomic_load(&ran) == 1);
   WAIT_UNTIL(stats_of(pool).busy == 0);
@@ -127,15 +133,9 @@ TEST(the_end_comes_when_a_guest_has_done_itself_what_it_queued) {
 }
 
 TEST(the_process_ends_though_a_pool_was_destroyed_while_a_caller_ran_a_task) {
-  pool = make_with(1, OPTIONS(.max_queued = 1, .when_full = THREADING_FULL_CALLER_RUNS));
   gate first;
-  make_gate(&first);
-  make_gate(&inside);
   threading_future held;
-  hold_workers(pool, &first, 1, &held);
-  OK(threading_pool_execute(pool, count, NULL));
-  const threading_thread caller = spawn_thread(execute_one_that_stands, &inside);
-  WAIT_UNTIL(atomic_load(&inside.inside) == 1);
+  const threading_thread caller = begin_caller_run(&first, &held);
   OK(threading_pool_destroy(pool));
   release_workers(&first, 1, &held);
   WAIT_UNTIL(threading_active_count() == 2);  // main and the caller

@@ -367,7 +367,7 @@ impl Group {
         };
         // The ticket's own part.
         self.users.fetch_add(1, Relaxed);
-        let mut queued = super::put(me, self.body, leads::group_entry(self), 0);
+        let mut queued = super::put(me, self.body, leads::group_entry(self), true);
         if queued == Err(Error::CallerRuns) {
             queued = super::run_here(me, self.body().id, |worker| self.redeem(worker, true));
         }

@@ -117,7 +117,7 @@ impl Job {
         let tickets = (self.body().idle.seats() as usize).min(self.args.len());
         for ticket in 0..tickets {
             self.users.fetch_add(1, Relaxed);
-            if let Err(error) = super::put_unbounded(me, self.body, leads::map_entry(self)) {
+            if let Err(error) = super::put(me, self.body, leads::map_entry(self), false) {
                 self.users.fetch_sub(1, Relaxed);
                 if ticket == 0 {
                     self.skip_rest(error == Error::Broken);

@@ -50,7 +50,7 @@ pub(crate) use parallel::set_budget;
 use shutdown::break_pool;
 pub(crate) use shutdown::{destroy, shutdown, wait as wait_for};
 pub(crate) use statistics::statistics;
-use submit::{admits, put, put_unbounded};
+use submit::{admits, put};
 pub(crate) use submit::{execute, submit};
 
 use crate::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::*};

@@ -4,7 +4,7 @@ use super::body::{BROKEN, Body, OPEN, WhenFull};
 use super::entry::Entry;
 use super::idle::THREADS;
 use super::worker::{self, Worker};
-use super::{epoch, future, is_own, leads, life, run, run_here, step_in, word};
+use super::{future, is_own, leads, life, run, run_here, step_in, word};
 use crate::atomic::Ordering::*;
 use crate::error::{Error, Result};
 use crate::frame::{Callback, Target};
@@ -104,31 +104,20 @@ fn wait_for_room(me: Me, body: &Body) -> Result {
     Ok(())
 }
 
-/// One attempt in a body that the caller uses; inside, so that whoever closes the pool waits until it is over.
-fn put_inside(me: Me, body: &Body, entry: Entry, priority: i64, bound: u64) -> Result<Put> {
-    me.enter(body.id);
-    let put = try_put(me, body, entry, priority, bound);
-    me.leave();
-    put
-}
-
-/// Queues an entry in a body that the caller uses.
-pub(super) fn put(me: Me, body: *const Body, entry: Entry, priority: i64) -> Result {
+/// Queues an entry in a body that the caller uses, within the pool's bound if it is `bounded`. Each attempt is made inside,
+/// so that whoever closes the pool waits until it is over.
+pub(super) fn put(me: Me, body: *const Body, entry: Entry, bounded: bool) -> Result {
     // SAFETY: the caller is a user of the body.
     let body = unsafe { &*body };
-    if body.epoch != epoch() {
-        return Err(Error::Forked);
+    let bound = if bounded { body.plan.bound } else { u64::MAX };
+    loop {
+        me.enter(body.id);
+        let attempt = try_put(me, body, entry, 0, bound);
+        me.leave();
+        if !after_put(me, attempt?)? {
+            return Ok(());
+        }
     }
-    while after_put(me, put_inside(me, body, entry, priority, body.plan.bound)?)? {}
-    Ok(())
-}
-
-/// The same without a bound: for what the library queues itself.
-pub(super) fn put_unbounded(me: Me, body: *const Body, entry: Entry) -> Result {
-    // SAFETY: the caller is a user of the body.
-    let body = unsafe { &*body };
-    while after_put(me, put_inside(me, body, entry, 0, u64::MAX)?)? {}
-    Ok(())
 }
 
 /// Queues an entry; `CallerRuns`: the pool is full, and the caller is to run it himself.
